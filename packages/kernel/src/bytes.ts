@@ -1,0 +1,76 @@
+/** A SHA-256 digest as 64 lower-case hexadecimal characters: comparable with `===`, usable as a map key. */
+export type Digest = string;
+
+/** A hash function from floor 1, handed to pure code that must not choose one itself. Returns 32 bytes. */
+export type Hash = (bytes: Uint8Array) => Uint8Array;
+
+/** Milliseconds since the Unix epoch, an integer. */
+export type Millis = number;
+
+export const DIGEST_BYTES = 32;
+
+/** The digest that stands for "nothing": 32 zero bytes. */
+export const ZERO_DIGEST: Digest = '00'.repeat(DIGEST_BYTES);
+
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+/** Lower-case hexadecimal text of `bytes`. */
+export function toHex(bytes: Uint8Array): string {
+  let text = '';
+  for (let i = 0; i < bytes.length; i++) text += HEX[bytes[i] as number];
+  return text;
+}
+
+function nibble(code: number): number {
+  if (code >= 48 && code <= 57) return code - 48;
+  if (code >= 97 && code <= 102) return code - 87;
+  return -1;
+}
+
+/** Whether `text` is an even number of lower-case hexadecimal characters, `bytes` of them when given. */
+export function isHex(text: string, bytes?: number): boolean {
+  if (text.length % 2 !== 0 || (bytes !== undefined && text.length !== 2 * bytes)) return false;
+  for (let i = 0; i < text.length; i++) if (nibble(text.charCodeAt(i)) < 0) return false;
+  return true;
+}
+
+/** The bytes of lower-case hexadecimal `text`. Throws `RangeError` when it is anything else: check outside text with {@link isHex} first. */
+export function fromHex(text: string): Uint8Array {
+  if (text.length % 2 !== 0) throw new RangeError('hexadecimal text has an odd length');
+  const bytes = new Uint8Array(text.length / 2);
+  for (let i = 0; i < bytes.length; i++) {
+    const high = nibble(text.charCodeAt(2 * i));
+    const low = nibble(text.charCodeAt(2 * i + 1));
+    if (high < 0 || low < 0) throw new RangeError('text is not lower-case hexadecimal');
+    bytes[i] = (high << 4) | low;
+  }
+  return bytes;
+}
+
+/** Lexicographic order of byte strings: negative, zero or positive. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const shared = Math.min(a.length, b.length);
+  for (let i = 0; i < shared; i++) {
+    const difference = (a[i] as number) - (b[i] as number);
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
+
+/** Whether two byte strings are equal. Not constant-time: never for secrets. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && compareBytes(a, b) === 0;
+}
+
+/** One byte string from several. */
+export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const whole = new Uint8Array(length);
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
+}
