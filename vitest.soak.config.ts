@@ -8,6 +8,7 @@ export default defineConfig({
     ...base.test,
     include: ['packages/*/src/**/*.soak.test.ts', 'test/**/*.soak.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],
+    passWithNoTests: true,
     testTimeout: 3_600_000,
     hookTimeout: 600_000,
   },

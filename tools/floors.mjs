@@ -82,7 +82,7 @@ function checkManifest(root, name) {
 function checkFile(root, owner, file, common) {
   const source = readFileSync(file, 'utf8');
   const code = blank(source);
-  const isTest = /\.test\.[mc]?tsx?$/.test(file);
+  const isTest = /\.(?:test|fixture)\.[mc]?tsx?$/.test(file);
   const found = [];
   const report = (index, sentence) => {
     const line = source.slice(0, index).split('\n').length;

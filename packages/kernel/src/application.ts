@@ -26,7 +26,10 @@ export interface Application {
   processProposal(block: ApplicationBlock): Promise<Verdict>;
   /** Executes a block into a candidate state. Called once per block, or again after a restart with the same result. */
   finalizeBlock(block: ApplicationBlock): Promise<Execution>;
-  /** Makes the candidate of this finalized block durable and forgets its rivals. In order of height. */
+  /**
+   * Makes the candidate of this finalized block durable and forgets its rivals. In order of height. `retainHeight` is the
+   * least height whose body the application may still need; 0 keeps all, the height itself keeps none below.
+   */
   commit(block: BlockRef): Promise<{ readonly retainHeight: Height }>;
   query(request: QueryRequest): Promise<QueryResult>;
   readonly snapshots?: SnapshotCapability;
@@ -161,6 +164,11 @@ export interface SnapshotInfo {
 }
 
 export interface SnapshotCapability {
+  /**
+   * Takes a snapshot of the committed state and keeps the newest `keep`. Called right after a commit; absent when the
+   * application decides by itself. Must be quick or work on in the background: the chain waits for the promise.
+   */
+  take?(keep: number): Promise<void>;
   list(): Promise<SnapshotInfo[]>;
   load(height: Height, format: number, chunk: number): Promise<Uint8Array | null>;
   /** Begins a restore towards `stateRoot`, which the caller proved. */
@@ -170,6 +178,8 @@ export interface SnapshotCapability {
   ): Promise<'accept' | 'reject'>;
   /** Chunks in order. `bad` names the chunk as wrong: fetch it elsewhere. After the last chunk the root is checked. */
   apply(chunk: number, bytes: Uint8Array): Promise<'more' | 'done' | 'bad'>;
+  /** Takes a snapshot of the committed state and forgets all but the newest `keep`. Absent when the application takes its own. */
+  take?(keep: number): Promise<void>;
 }
 
 export interface ExtensionCapability {

@@ -64,7 +64,10 @@ export function certificateFault(context: VotingContext, certificate: Certificat
 }
 
 /** Forms a certificate of verified votes of one statement by distinct signers, in any order. */
-export function certify(context: Pick<VotingContext, 'suite' | 'validators'>, votes: readonly Vote[]): Certificate {
+export function certify(
+  context: { readonly suite: Pick<SignatureSuite, 'aggregate'>; readonly validators: ValidatorSet },
+  votes: readonly Vote[],
+): Certificate {
   const ordered = [...votes].sort((a, b) => a.signer - b.signer);
   const statement = (ordered[0] as Vote).statement;
   return {

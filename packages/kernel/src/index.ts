@@ -3,6 +3,7 @@ export * from './blocks.ts';
 export * from './bytes.ts';
 export * from './certificates.ts';
 export * from './codec.ts';
+export * from './define-application.ts';
 export * from './engine.ts';
 export * from './errors.ts';
 export * from './finality.ts';

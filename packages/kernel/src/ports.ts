@@ -131,4 +131,8 @@ export interface Signer {
   raiseFloor(epoch: number, view: number): Promise<void>;
   /** Whether the gate itself issued this exact signature (a foreign live vote of our key means two processes share it). */
   issued(statement: Statement): boolean;
+  /** Whether this key has signed nothing at all, as far as the gate's record goes; absent: unknown. */
+  readonly neverSigned?: boolean;
+  /** Tells the gate which epoch the replica enters; `live`: it followed the network there and is not catching up from history. */
+  enterEpoch?(epoch: number, options: { readonly live: boolean }): Promise<void>;
 }

@@ -1,4 +1,14 @@
-import { Bitmap, type Certificate, conflictOf, type Evidence, type Height, type SignatureSuite, type SignerIndex, type ValidatorSet, type Vote } from '@quorate/kernel';
+import {
+  Bitmap,
+  type Certificate,
+  conflictOf,
+  type Evidence,
+  type Height,
+  type SignatureSuite,
+  type SignerIndex,
+  type ValidatorSet,
+  type Vote,
+} from '@quorate/kernel';
 
 /** Two certificates that cannot both exist while less than a third of the weight misbehaves. */
 export interface ForkEvidence {
@@ -19,7 +29,11 @@ function votesOf(suite: SignatureSuite, size: number, certificate: Certificate):
   return new Map(
     signers.map((signer, i) => [
       signer,
-      { statement: certificate.statement, signer, signature: separable ? certificate.signature.subarray(i * width, (i + 1) * width) : new Uint8Array() },
+      {
+        statement: certificate.statement,
+        signer,
+        signature: separable ? certificate.signature.subarray(i * width, (i + 1) * width) : new Uint8Array(),
+      },
     ]),
   );
 }

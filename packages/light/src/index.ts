@@ -1,4 +1,4 @@
+export * from './claims.ts';
 export * from './fork.ts';
 export * from './light-client.ts';
-export * from './state.ts';
 export * from './trust.ts';

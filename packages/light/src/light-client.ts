@@ -1,10 +1,7 @@
-import { type StateClaim, verifyStateClaim } from './state.ts';
 import {
   blockOf,
-  type Certificate,
   certificateFault,
   type Digest,
-  type Epoch,
   epochOf,
   type Genesis,
   genesisDigest,
@@ -18,21 +15,10 @@ import {
   type SignatureSuite,
   type ValidatorSet,
 } from '@quorate/kernel';
+import { type EpochClaim, type FinalityClaim, MAX_CLAIM_HEADERS, type StateClaim } from './claims.ts';
 import { type ForkEvidence, forkBetween } from './fork.ts';
+import { verifyStateClaim } from './state.ts';
 import type { ChainParameters, TrustState } from './trust.ts';
-
-/** `headers[0]` is the proven header; each next one is its child; the certificate finalizes the last. */
-export interface FinalityClaim {
-  readonly headers: readonly Header[];
-  readonly certificate: Certificate;
-}
-
-/** The finality of an epoch's last block, which names the next set, and that set. */
-export interface EpochClaim {
-  readonly epoch: Epoch;
-  readonly proof: FinalityClaim;
-  readonly next: ValidatorSet;
-}
 
 /** A header that the client verified. */
 export interface VerifiedHeader {
@@ -45,8 +31,8 @@ export interface LightParts {
   readonly hash: Hash;
 }
 
-/** Most headers between a proven one and the certified one: the engine finalizes long before. */
-export const MAX_CLAIM_HEADERS = 1024;
+/** How far a header or the trust may lie ahead of the caller's clock, ms: more means that one of the two is wrong. */
+export const MAX_CLOCK_DRIFT = 60_000;
 
 function refuse(message: string): never {
   throw new QuorateError('proof/invalid', message);
@@ -69,12 +55,21 @@ export class LightClient {
   }
 
   /** Trust that starts at genesis. */
-  static fromGenesis(options: { readonly genesis: Genesis; readonly trustingPeriod: Millis }, parts: LightParts): LightClient {
+  static fromGenesis(
+    options: { readonly genesis: Genesis; readonly trustingPeriod: Millis },
+    parts: LightParts,
+  ): LightClient {
     const { genesis, trustingPeriod } = options;
     return new LightClient(
       {
         parameters: { chainId: genesis.chainId, epochLength: genesis.consensus.epochLength, trustingPeriod },
-        trust: { epoch: 0, validators: genesis.validators, height: 0, digest: genesisDigest(parts.hash, genesis), time: genesis.time },
+        trust: {
+          epoch: 0,
+          validators: genesis.validators,
+          height: 0,
+          digest: genesisDigest(parts.hash, genesis),
+          time: genesis.time,
+        },
       },
       parts,
     );
@@ -98,8 +93,10 @@ export class LightClient {
     if (digest !== checkpoint.digest || header.height !== checkpoint.height) {
       refuse(`the header offered for checkpoint ${checkpoint.height} has digest ${digest}, not ${checkpoint.digest}`);
     }
-    if (epochOf(parameters, header.height) !== header.epoch) refuse('the checkpoint names a block that is no height of the chain');
-    if (validators.root(parts.hash) !== header.validatorsRoot) refuse('the validator set offered with the checkpoint is not its header\'s');
+    if (epochOf(parameters, header.height) !== header.epoch)
+      refuse('the checkpoint names a block that is no height of the chain');
+    if (validators.root(parts.hash) !== header.validatorsRoot)
+      refuse("the validator set offered with the checkpoint is not its header's");
     const trust = { epoch: header.epoch, validators, height: header.height, digest, time: header.time };
     return new LightClient({ parameters, trust }, parts);
   }
@@ -111,16 +108,27 @@ export class LightClient {
   /**
    * The header that `claim` proves final, under the set of the trusted epoch. Moves the trust forward.
    * Throws `light/expired` when the trust is older than the trusting period (unless `allowExpired`), `light/untrusted`
-   * when the claim is of another epoch, `light/conflict` with evidence when it contradicts the trusted header,
+   * when the claim is of another epoch or dated in the future, `light/conflict` when it contradicts the trusted header,
    * `proof/invalid` when it proves nothing.
    */
   verifyFinality(claim: FinalityClaim, now: Millis, options?: { readonly allowExpired?: boolean }): VerifiedHeader {
     this.#checkAge(now, options?.allowExpired === true);
     const verified = this.#verify(claim);
-    if (verified.header.height === this.#trust.height && verified.digest !== this.#trust.digest) {
+    const { header: proven } = verified;
+    if (proven.time > now + MAX_CLOCK_DRIFT) {
+      throw new QuorateError(
+        'light/untrusted',
+        `header ${proven.height} is dated ${Math.round((proven.time - now) / 1000)} s ahead of this clock: set the clock, or trust no server of this chain`,
+      );
+    }
+    const contradicts =
+      (proven.height === this.#trust.height && verified.digest !== this.#trust.digest) ||
+      (proven.height === this.#trust.height + 1 && proven.parentDigest !== this.#trust.digest);
+    if (contradicts) {
       throw new QuorateError(
         'light/conflict',
-        `two blocks are finalized at height ${verified.header.height}: ${this.#trust.digest} and ${verified.digest}; trust no server of this chain`,
+        `block ${verified.digest} is finalized at height ${proven.height} beside the trusted chain through ${this.#trust.digest} ` +
+          `at height ${this.#trust.height}; trust no server of this chain`,
       );
     }
     if (verified.header.height > this.#trust.height) {
@@ -138,7 +146,8 @@ export class LightClient {
     const last = lastHeightOf(this.#parameters, epoch);
     if (header.height !== last) refuse(`epoch ${epoch} ends at height ${last}, the hop proves height ${header.height}`);
     const root = claim.next.root(this.#parts.hash);
-    if (header.nextValidatorsRoot !== root) refuse(`the set offered for epoch ${epoch + 1} is not the one that block ${last} names`);
+    if (header.nextValidatorsRoot !== root)
+      refuse(`the set offered for epoch ${epoch + 1} is not the one that block ${last} names`);
     this.#checkPossession(claim.next);
     this.#trust = { ...this.#trust, epoch: epoch + 1, validators: claim.next };
   }
@@ -159,14 +168,27 @@ export class LightClient {
    */
   compare(a: FinalityClaim, b: FinalityClaim): ForkEvidence | null {
     const [first, second] = [this.#verify(a), this.#verify(b)];
-    if (first.header.height !== second.header.height) refuse('the claims are of different heights: ask both servers for one height');
+    if (first.header.height !== second.header.height)
+      refuse('the claims are of different heights: ask both servers for one height');
     if (first.digest === second.digest) return null;
-    return forkBetween({ suite: this.#parts.suite, validators: this.#trust.validators }, first.header.height, a.certificate, b.certificate);
+    return forkBetween(
+      { suite: this.#parts.suite, validators: this.#trust.validators },
+      first.header.height,
+      a.certificate,
+      b.certificate,
+    );
   }
 
   #checkAge(now: Millis, allowExpired: boolean): void {
     const age = now - this.#trust.time;
-    if (age <= this.#parameters.trustingPeriod || allowExpired) return;
+    if (allowExpired) return;
+    if (age < -MAX_CLOCK_DRIFT) {
+      throw new QuorateError(
+        'light/expired',
+        `the trusted header at height ${this.#trust.height} is dated ${Math.round(-age / 1000)} s ahead of this clock: its age cannot be told. Set the clock`,
+      );
+    }
+    if (age <= this.#parameters.trustingPeriod) return;
     throw new QuorateError(
       'light/expired',
       `the trusted header at height ${this.#trust.height} is ${Math.round(age / 1000)} s old, the trusting period is ` +
@@ -191,10 +213,16 @@ export class LightClient {
     const { headers, certificate } = claim;
     const proven = headers[0];
     if (proven === undefined) return refuse('the claim has no header');
-    if (headers.length > MAX_CLAIM_HEADERS) return refuse(`the claim has ${headers.length} headers, at most ${MAX_CLAIM_HEADERS} are read`);
+    if (headers.length > MAX_CLAIM_HEADERS)
+      return refuse(`the claim has ${headers.length} headers, at most ${MAX_CLAIM_HEADERS} are read`);
     if (proven.epoch !== epoch) {
-      throw new QuorateError('light/untrusted', `the claim is of epoch ${proven.epoch}, the trusted set is of epoch ${epoch}: hop there first`);
+      throw new QuorateError(
+        'light/untrusted',
+        `the claim is of epoch ${proven.epoch}, the trusted set is of epoch ${epoch}: ` +
+          (proven.epoch > epoch ? 'hop there first' : 'trust does not go back; start from an older checkpoint'),
+      );
     }
+    if (proven.height < 1) return refuse('genesis is trusted or not: nothing proves it');
     if (epochOf(this.#parameters, proven.height) !== epoch) {
       return refuse(`height ${proven.height} does not belong to epoch ${epoch}: the block is no height of the chain`);
     }
@@ -202,9 +230,14 @@ export class LightClient {
     let name = '';
     let parent: Header | null = null;
     for (const header of headers) {
-      if (header.epoch !== epoch || header.validatorsRoot !== root) return refuse(`header ${header.height} is not of the trusted set`);
+      if (header.epoch !== epoch || header.validatorsRoot !== root)
+        return refuse(`header ${header.height} is not of the trusted set`);
       if (parent !== null) {
-        const linked = header.parentDigest === name && header.parentView === parent.view && header.view > parent.view && header.height === parent.height + 1;
+        const linked =
+          header.parentDigest === name &&
+          header.parentView === parent.view &&
+          header.view > parent.view &&
+          header.height === parent.height + 1;
         if (!linked) return refuse(`header ${header.height} is not the child of header ${parent.height}`);
       }
       name = headerDigest(hash, chainId, header);
@@ -212,7 +245,12 @@ export class LightClient {
     }
     const { statement } = certificate;
     const certified = headers[headers.length - 1] as Header;
-    if (statement.kind !== 'finalize' || blockOf(statement) !== name || statement.epoch !== epoch || statement.view !== certified.view) {
+    if (
+      statement.kind !== 'finalize' ||
+      blockOf(statement) !== name ||
+      statement.epoch !== epoch ||
+      statement.view !== certified.view
+    ) {
       return refuse(`the certificate does not finalize header ${certified.height}`);
     }
     const fault = certificateFault({ chainId, suite, validators }, certificate);

@@ -1,18 +1,6 @@
-import { verifyStateProof } from '@quorate/crypto';
-import { type Hash, type Header, type Height, QuorateError } from '@quorate/kernel';
-import type { FinalityClaim } from './light-client.ts';
-
-/** "After block `height`, the state holds `value` under `key`", with what shows it. */
-export interface StateClaim {
-  readonly height: Height;
-  readonly key: Uint8Array;
-  /** null claims absence. */
-  readonly value: Uint8Array | null;
-  /** A state proof as `@quorate/crypto` reads it. */
-  readonly proof: Uint8Array;
-  /** Finality of a header that carries the root of the state after `height`: usually that of `height + 1`. */
-  readonly finality: FinalityClaim;
-}
+import { stateProofFault } from '@quorate/crypto';
+import { type Hash, type Header, QuorateError } from '@quorate/kernel';
+import type { StateClaim } from './claims.ts';
 
 /** Throws `proof/invalid` unless the proof fits the root that a verified header carries. */
 export function verifyStateClaim(hash: Hash, header: Header, claim: StateClaim): void {
@@ -23,7 +11,6 @@ export function verifyStateClaim(hash: Hash, header: Header, claim: StateClaim):
     );
   }
   const { key, value, proof } = claim;
-  if (!verifyStateProof({ root: header.stateRoot, key, value, proof }, hash)) {
-    throw new QuorateError('proof/invalid', `the state proof does not lead to the root after height ${claim.height}`);
-  }
+  const fault = stateProofFault({ root: header.stateRoot, key, value, proof }, hash);
+  if (fault !== null) throw new QuorateError('proof/invalid', `${fault} (state after height ${claim.height})`);
 }

@@ -61,7 +61,9 @@ function isCount(value: unknown): value is number {
 /** Trust from {@link trustToJson}. The text is as trusted as its storage. Throws `light/untrusted` when it is malformed. */
 export function trustFromJson(text: string): TrustState {
   const refuse = (problem: string, cause?: unknown): never => {
-    throw new QuorateError('light/untrusted', `stored trust ${problem}: start again from genesis or a checkpoint`, { cause });
+    throw new QuorateError('light/untrusted', `stored trust ${problem}: start again from genesis or a checkpoint`, {
+      cause,
+    });
   };
   let parsed: unknown;
   try {
@@ -81,4 +83,3 @@ export function trustFromJson(text: string): TrustState {
     return refuse('has a malformed validator set', error);
   }
 }
-

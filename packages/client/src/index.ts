@@ -1,0 +1,12 @@
+export { fromBase64, toBase64 } from './base64.ts';
+export { MAX_BATCH_BYTES, MAX_BATCH_TRANSACTIONS, packTransactions, unpackTransactions } from './batch.ts';
+export * from './client.ts';
+export * from './contract.ts';
+export * from './errors.ts';
+export type { WebSocketConstructor, WebSocketLike } from './feed.ts';
+export type { CallOptions, Fetch } from './http.ts';
+export * from './keys.ts';
+export { openRpc } from './openrpc.ts';
+export * from './sender.ts';
+export { readSubmitParams, type SubmitOptions, type SubmitParams, submitOptions } from './submit-params.ts';
+export * from './verifying-client.ts';

@@ -1,0 +1,14 @@
+export * from './bisect.ts';
+export * from './bls12381.ts';
+export * from './crc32.ts';
+export * from './ed25519.ts';
+export * from './edge-cases.ts';
+export { type GateOptions, type GateParts, type GateStatus, SigningGate } from './gate/gate.ts';
+export { initialiseGate, openGate } from './gate/open.ts';
+export { gateFile } from './gate/state.ts';
+export * from './hash.ts';
+export * from './keys.ts';
+export * from './lru.ts';
+export * from './state-proof.ts';
+export * from './suites.ts';
+export * from './verify.ts';

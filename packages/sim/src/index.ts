@@ -1,0 +1,15 @@
+export { Checkers, Violation } from './checkers.ts';
+export type { ClockOptions } from './clock.ts';
+export { SimulatedClock } from './clock.ts';
+export { Cluster, type ClusterOptions, codeOf, type Member, type Running } from './cluster.ts';
+export type { DiskLatency, DiskOptions } from './disk.ts';
+export { SimulatedDisk } from './disk.ts';
+export { Incarnation } from './incarnation.ts';
+export type { LinkOptions } from './link.ts';
+export { type Boot, Machine, type MachineOptions, type Program } from './machine.ts';
+export { type NetworkOptions, SimulatedNetwork, type Wire } from './network.ts';
+export type { Tear } from './platter.ts';
+export { Stream } from './random.ts';
+export { type Entry, Register, type RegisterOptions, registerTransaction } from './register.ts';
+export { simulatedSuite } from './suite.ts';
+export { type RunEnd, World, type WorldOptions } from './world.ts';

@@ -1,0 +1,82 @@
+import { type Block, blockOf, type Certificate, type Finality } from '@quorate/kernel';
+import { fetchTowards } from './accept.ts';
+import { dropUnverified, forgetRound } from './certificates.ts';
+import { enter, leave } from './enter.ts';
+import type { State } from './state.ts';
+
+/** S8: applies the highest Finalization whose block is here with all its ancestors; asks for what the others miss. */
+export function finalize(state: State): void {
+  if (state.ended !== null) return;
+  const views = [...state.finalizations.keys()].sort((a, b) => b - a);
+  for (const view of views) {
+    const certificate = state.finalizations.get(view);
+    const digest = certificate === undefined ? null : blockOf(certificate.statement);
+    if (certificate === undefined || digest === null) continue;
+    if (state.tree.isRooted(digest)) {
+      apply(state, certificate, state.tree.path(digest));
+      return;
+    }
+    if (view === state.top?.statement.view) fetchTowards(state, certificate);
+  }
+}
+
+/** S8: P and all its ancestors in order, then the floor rises to P. */
+function apply(state: State, certificate: Certificate, blocks: readonly Block[]): void {
+  const highest = blocks[blocks.length - 1];
+  if (highest === undefined) return;
+  const finality: Finality = { grade: 'final', certificate, certifiedHeight: highest.header.height };
+  for (const block of blocks) {
+    if (block.header.height > state.lastHeight) break; // S11: fillers are no heights of the chain
+    emit(state, block, finality);
+  }
+  const atEnd = blocks.findIndex((block) => block.header.height === state.lastHeight);
+  raiseFloor(state, highest, certificate);
+  if (atEnd >= 0) endEpoch(state, blocks.slice(atEnd), certificate);
+}
+
+function emit(state: State, block: Block, finality: Finality): void {
+  const proposal = state.rounds.get(block.ref.view)?.proposal;
+  state.effects.push({
+    kind: 'finalized',
+    finality,
+    commit: {
+      index: block.header.height,
+      previous: block.header.parentDigest,
+      leader: state.leaders.at(block.ref.view),
+      blocks: [block],
+      justification: proposal?.block.ref.digest === block.ref.digest ? proposal.justification : [],
+    },
+  });
+}
+
+/** S8: everything at or below the new floor is forgotten; blocks and certificates live on in the block store. */
+function raiseFloor(state: State, block: Block, certificate: Certificate): void {
+  const { view } = block.ref;
+  state.floor = { block, view, certificate };
+  state.tree.raise(block.ref);
+  state.leaders.forget(view);
+  for (const held of [...state.rounds.keys()]) if (held <= view) forgetRound(state, held);
+  for (const held of [...state.finalizations.keys()]) if (held <= view) state.finalizations.delete(held);
+  if (state.top !== null && state.top.statement.view <= view) state.top = null;
+  for (const [id, pending] of state.requests) {
+    if (pending.view <= view && pending.kind !== 'conflict') state.requests.delete(id);
+  }
+  for (const [digest, wanted] of state.fetching) if (wanted.ref.view <= view) state.fetching.delete(digest);
+  dropUnverified(state, (statement) => statement.view <= view);
+  state.standstillCursor = 0;
+  state.setTimer('standstill', state.timing.standstill); // S9
+  state.dirty = true;
+  enter(state, view + 1);
+}
+
+/** S11: the epoch is over, once; from here on the engine only shows the proof. */
+function endEpoch(state: State, blocks: readonly Block[], proof: Certificate): void {
+  const last = blocks[0];
+  if (last === undefined) return;
+  leave(state);
+  state.cancelTimer('standstill');
+  state.ended = { last, proof, headers: blocks.map((block) => block.header) };
+  state.open.clear();
+  state.rounds.clear();
+  state.effects.push({ kind: 'epochEnded', epoch: state.epoch, last, proof });
+}

@@ -1,0 +1,116 @@
+import type { Block, BlockRef, Digest, View } from '@quorate/kernel';
+
+interface Node {
+  readonly block: Block;
+  available: boolean;
+  /** Available, and so is every ancestor down to the floor. */
+  rooted: boolean;
+}
+
+/** Most headers kept that do not connect to the floor: beyond it, block sync must feed the engine from below. */
+export const MAX_UNROOTED = 256;
+/** Most headers kept in all. */
+export const MAX_HEADERS = 8192;
+
+/** The blocks above the floor, by digest. */
+export class BlockTree {
+  readonly #nodes = new Map<Digest, Node>();
+  readonly #children = new Map<Digest, Digest[]>();
+  #root: { readonly digest: Digest; readonly view: View };
+  #unrooted = 0;
+
+  constructor(root: { readonly digest: Digest; readonly view: View }) {
+    this.#root = root;
+  }
+
+  get size(): number {
+    return this.#nodes.size;
+  }
+
+  get(digest: Digest): Block | undefined {
+    return this.#nodes.get(digest)?.block;
+  }
+
+  /** Whether the block's body is durable here. */
+  isAvailable(digest: Digest): boolean {
+    return this.#nodes.get(digest)?.available === true;
+  }
+
+  /** Whether the block and all its ancestors down to the floor are here; true of the floor. */
+  isRooted(digest: Digest): boolean {
+    return digest === this.#root.digest || this.#nodes.get(digest)?.rooted === true;
+  }
+
+  /** Whether a block extends the floor directly or through rooted blocks. */
+  extendsRooted(block: Block): boolean {
+    return this.isRooted(block.header.parentDigest);
+  }
+
+  /** Adds a header, or learns that its body is available. `false`: no room. */
+  add(block: Block, available: boolean): boolean {
+    const known = this.#nodes.get(block.ref.digest);
+    if (known === undefined) {
+      const willBeRooted = available && this.extendsRooted(block);
+      if (this.#nodes.size >= MAX_HEADERS || (!willBeRooted && this.#unrooted >= MAX_UNROOTED)) return false;
+      this.#nodes.set(block.ref.digest, { block, available, rooted: false });
+      this.#unrooted++;
+      const siblings = this.#children.get(block.header.parentDigest);
+      if (siblings === undefined) this.#children.set(block.header.parentDigest, [block.ref.digest]);
+      else siblings.push(block.ref.digest);
+    } else if (available) known.available = true;
+    if (this.extendsRooted(block)) this.#spread([block.ref.digest]);
+    return true;
+  }
+
+  #spread(from: readonly Digest[]): void {
+    const open = [...from];
+    for (let digest = open.pop(); digest !== undefined; digest = open.pop()) {
+      const node = this.#nodes.get(digest);
+      if (node === undefined || node.rooted || !node.available) continue;
+      node.rooted = true;
+      this.#unrooted--;
+      open.push(...(this.#children.get(digest) ?? []));
+    }
+  }
+
+  /** The nearest block on the way from `ref` down to the floor that is not available; `null` when rooted or when the way misses the floor. */
+  missing(ref: BlockRef): BlockRef | null {
+    let at = ref;
+    while (at.digest !== this.#root.digest) {
+      if (at.view <= this.#root.view) return null;
+      const node = this.#nodes.get(at.digest);
+      if (node?.available !== true) return at;
+      at = { epoch: at.epoch, view: node.block.header.parentView, digest: node.block.header.parentDigest };
+    }
+    return null;
+  }
+
+  /** The blocks from above the floor up to a rooted `digest`, lowest first. */
+  path(digest: Digest): Block[] {
+    const blocks: Block[] = [];
+    for (let at = digest; at !== this.#root.digest; ) {
+      const node = this.#nodes.get(at);
+      if (node === undefined) return [];
+      blocks.push(node.block);
+      at = node.block.header.parentDigest;
+    }
+    return blocks.reverse();
+  }
+
+  /** S8: moves the floor to a block of the tree and forgets everything at or below its view. */
+  raise(floor: BlockRef): void {
+    this.#root = { digest: floor.digest, view: floor.view };
+    for (const [digest, node] of this.#nodes) {
+      if (node.block.ref.view > floor.view) node.rooted = false;
+      else this.#nodes.delete(digest);
+    }
+    this.#children.clear();
+    for (const [digest, node] of this.#nodes) {
+      const siblings = this.#children.get(node.block.header.parentDigest);
+      if (siblings === undefined) this.#children.set(node.block.header.parentDigest, [digest]);
+      else siblings.push(digest);
+    }
+    this.#unrooted = this.#nodes.size;
+    this.#spread(this.#children.get(floor.digest) ?? []);
+  }
+}
