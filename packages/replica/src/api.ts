@@ -69,6 +69,8 @@ export interface ReplicaOptions {
   readonly stateSync: { readonly trusted: { readonly height: Height; readonly digest: Digest } } | null;
   /** Highest protocol version this software speaks. */
   readonly protocolVersion: number;
+  /** Size of the journal from which a checkpoint replaces it; 4 MiB unless told otherwise. */
+  readonly journalBytes?: number;
 }
 
 export interface ReplicaParts {

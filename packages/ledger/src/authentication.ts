@@ -1,0 +1,120 @@
+import { type Hash, isQuorateError, type SignatureSuite, type SignedItem } from '@quorate/kernel';
+import { addressOf } from './address.ts';
+import { recordBytes } from './records.ts';
+import { MAX_VOTING_KEY_BYTES, type Parameters } from './state.ts';
+import { decodeTransaction, signedItemOf, type Transaction } from './transaction.ts';
+import { mapKey } from './working.ts';
+
+/** A transaction that its sender signed and that every state could admit. */
+export interface Authentic {
+  readonly transaction: Transaction;
+  /** SHA-256 of its bytes. */
+  readonly id: Uint8Array;
+  /** Address of the sender. */
+  readonly sender: Uint8Array;
+}
+
+/** Indices of the items whose Ed25519 signature does not verify. */
+export type VerifySignatures = (items: readonly SignedItem[]) => number[] | Promise<number[]>;
+
+export interface AuthenticatorParts {
+  readonly hash: Hash;
+  readonly verifySignatures: VerifySignatures;
+  /** The suite of the validators' voting keys. */
+  readonly votingSuite: Pick<SignatureSuite, 'isPublicKey' | 'verifyPossession'>;
+}
+
+/** Transactions up to this size are remembered decoded; of larger ones only that the signature is good. */
+const REMEMBERED_BYTES = 1024;
+
+interface Remembered {
+  readonly transaction: Transaction | null;
+  readonly sender: Uint8Array;
+}
+
+/**
+ * Decides whatever does not depend on the state: form, chain, least fee, limits, signature. What passed is remembered by the
+ * digest of its bytes, so a validator verifies a signature once, whether it came alone or in a block; the oldest go first.
+ */
+export class Authenticator {
+  readonly #parts: AuthenticatorParts;
+  readonly #capacity: number;
+  readonly #known = new Map<string, Remembered>();
+
+  constructor(options: { readonly capacity: number }, parts: AuthenticatorParts) {
+    this.#capacity = options.capacity;
+    this.#parts = parts;
+  }
+
+  /** For each transaction what it is, or why it is refused. Signatures not seen before are verified in one batch. */
+  async authenticate(txs: readonly Uint8Array[], parameters: Parameters): Promise<(Authentic | string)[]> {
+    const results: (Authentic | string)[] = [];
+    const fresh: { readonly index: number; readonly item: Authentic }[] = [];
+    const signed: SignedItem[] = [];
+    for (const [index, tx] of txs.entries()) {
+      const id = this.#parts.hash(tx);
+      const known = this.#known.get(mapKey(id));
+      if (known !== undefined) {
+        results.push({ transaction: known.transaction ?? decodeTransaction(tx), id, sender: known.sender });
+        continue;
+      }
+      // A copy of what is remembered, lest a small transaction keep the whole message in memory that brought it.
+      const transaction = readTransaction(tx.length <= REMEMBERED_BYTES ? Uint8Array.from(tx) : tx);
+      const fault = typeof transaction === 'string' ? transaction : this.#fault(tx, transaction, parameters);
+      if (typeof transaction === 'string' || fault !== null) {
+        results.push(fault ?? '');
+        continue;
+      }
+      const item: Authentic = { transaction, id, sender: addressOf(this.#parts.hash, transaction.publicKey) };
+      results.push(item);
+      fresh.push({ index, item });
+      signed.push(signedItemOf(this.#parts.hash, tx, transaction));
+    }
+    if (signed.length === 0) return results;
+    const bad = new Set(await this.#parts.verifySignatures(signed));
+    for (const [position, { index, item }] of fresh.entries()) {
+      if (bad.has(position)) results[index] = 'its signature does not verify';
+      else this.#remember(item, (txs[index] as Uint8Array).length);
+    }
+    return results;
+  }
+
+  #remember(item: Authentic, size: number): void {
+    const transaction = size <= REMEMBERED_BYTES ? item.transaction : null;
+    this.#known.set(mapKey(item.id), { transaction, sender: item.sender });
+    if (this.#known.size <= this.#capacity) return;
+    for (const oldest of this.#known.keys()) {
+      this.#known.delete(oldest);
+      return;
+    }
+  }
+
+  #fault(tx: Uint8Array, transaction: Transaction, parameters: Parameters): string | null {
+    const { chainId, fee, action } = transaction;
+    if (chainId !== parameters.chainId) return `it is for the chain ${chainId}, this is ${parameters.chainId}`;
+    const least = parameters.minimumFee + parameters.feePerByte * BigInt(tx.length);
+    if (fee < least) return `its fee of ${fee} is below the least for ${tx.length} bytes, ${least}`;
+    if (action.kind === 'record' || action.kind === 'records') {
+      const size = action.kind === 'record' ? action.data.length : recordBytes(action.batch);
+      const most = parameters.maximumDataBytes;
+      return size > most ? `its ${size} bytes of records exceed the limit of ${most}` : null;
+    }
+    if (action.kind === 'bond') {
+      const { publicKey, proof } = action.validator;
+      const suite = this.#parts.votingSuite;
+      if (publicKey.length > MAX_VOTING_KEY_BYTES || !suite.isPublicKey(publicKey))
+        return 'its voting key is not a key of this chain';
+      if (!suite.verifyPossession(publicKey, proof)) return 'it does not prove possession of the voting key';
+    }
+    return null;
+  }
+}
+
+function readTransaction(tx: Uint8Array): Transaction | string {
+  try {
+    return decodeTransaction(tx);
+  } catch (error) {
+    if (!isQuorateError(error)) throw error;
+    return `it cannot be read: ${error.message}`;
+  }
+}

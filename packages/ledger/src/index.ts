@@ -1,0 +1,48 @@
+export * from './address.ts';
+export { DEFAULT_PARAMETERS, decodeLedgerGenesis, encodeLedgerGenesis, type LedgerGenesis } from './genesis.ts';
+export {
+  createLedger,
+  DEFAULT_LEDGER_OPTIONS,
+  type Ledger,
+  type LedgerOptions,
+  type LedgerParts,
+  QueryCode,
+} from './ledger.ts';
+export { Outcome, sentenceOf } from './outcome.ts';
+export * from './records.ts';
+export {
+  type Account,
+  accountKey,
+  decodeAccount,
+  decodeNamespace,
+  decodeParameters,
+  decodeStake,
+  decodeStakes,
+  decodeSupply,
+  type Namespace,
+  namespaceKey,
+  type Parameters,
+  parametersKey,
+  queryKey,
+  type Stake,
+  type StakeEntry,
+  type Supply,
+  stakeKey,
+  stakesKey,
+  supplyKey,
+} from './state.ts';
+export {
+  type AccountKey,
+  type Action,
+  type BondedValidator,
+  type Draft,
+  decodeTransaction,
+  encodeTransaction,
+  isNamespace,
+  type Payment,
+  signTransaction,
+  type Transaction,
+  transactionBytes,
+  transactionCodec,
+  transactionId,
+} from './transaction.ts';

@@ -1,0 +1,501 @@
+import {
+  type Block,
+  type BlockRef,
+  type Body,
+  blockOf,
+  bodyCodec,
+  type Certificate,
+  type Commit,
+  type Digest,
+  type Disk,
+  type Epoch,
+  encode,
+  type Finality,
+  type Genesis,
+  genesisDigest,
+  type Hash,
+  type Header,
+  type Height,
+  type Millis,
+  QuorateError,
+  type Store,
+  type StoreWrite,
+  toHex,
+  type ValidatorSet,
+} from '@quorate/kernel';
+import { MAX_CLAIM_HEADERS } from '@quorate/light';
+import type { FinalityProof } from './api.ts';
+import { BlockReads } from './block-reads.ts';
+import { pruneStep, type Retention } from './retention.ts';
+import {
+  type Divergence,
+  type ExecutionRecord,
+  KEY,
+  numberOf,
+  opened,
+  PREFIX,
+  RECORD,
+  type ReceiptsRecord,
+  record,
+  removal,
+  type Staged,
+  sealed,
+  tableRange,
+} from './store-format.ts';
+import { openFormat } from './store-open.ts';
+import { WriteGroup } from './write-group.ts';
+
+const DEFAULT_CANDIDATE_BYTES = 512 << 20;
+const DEFAULT_CACHE_BYTES = 32 << 20;
+/** Bodies up to this size are not counted against the bound of candidates: an empty block always fits. */
+const SMALL_BODY = 1_024;
+/** Bound of candidates by number, whatever their size. */
+const MAX_CANDIDATES = 65_536;
+
+export interface BlockStoreOptions {
+  readonly genesis: Genesis;
+  /** Bound of non-finalized bodies in bytes; bodies up to 1 KiB are exempt. Default 512 MiB. */
+  readonly maxCandidateBytes?: number;
+  /** Decoded bodies kept in memory, in bytes. Default 32 MiB. */
+  readonly cacheBytes?: number;
+}
+
+export interface BlockStoreParts {
+  readonly disk: Disk;
+  readonly hash: Hash;
+}
+
+/** One `finalized` effect of the engine. */
+export interface FinalizedEntry {
+  readonly commit: Commit;
+  readonly finality: Finality;
+  readonly at: Millis;
+}
+
+/** Where a node that did not replay history begins: a proven block, and what is known of the state after it. */
+export interface Floor {
+  readonly block: Block;
+  /** Proves `block`: its first header is the block's. */
+  readonly proof: FinalityProof;
+  readonly execution: ExecutionRecord;
+  readonly staged: Staged;
+  readonly at: Millis;
+}
+
+/** The least heights of which bodies and headers are on disk. */
+export interface Kept {
+  readonly bodiesFrom: Height;
+  readonly headersFrom: Height;
+}
+
+interface Tip {
+  readonly block: Block;
+  readonly certificate: Certificate | null;
+}
+
+/**
+ * Bodies written once, by digest; finalized headers, certificates and justifications by height; validator sets and proofs
+ * by epoch; what execution gave. Reads are synchronous and throw `store/corrupt` when a record is damaged. Writes are atomic,
+ * and durable when their promise resolves; writes that wait together share one batch. After a failed write every later one fails.
+ */
+export class BlockStore extends BlockReads {
+  readonly #writes: WriteGroup;
+  readonly #maxCandidateBytes: number;
+  readonly #candidates = new Map<Digest, { readonly height: Height; readonly bodyBytes: number }>();
+  readonly #putting = new Map<Digest, Promise<void>>();
+  #candidateBytes = 0;
+  #tip: Tip | null;
+  /** The tip once all writes on their way are durable. */
+  #planned: { height: Height; digest: Digest } | null;
+  /** Digests of heights that are on their way to disk. */
+  readonly #finalizing = new Map<Height, Digest>();
+  #kept: Kept;
+
+  private constructor(store: Store, options: BlockStoreOptions) {
+    super(store, options.cacheBytes ?? DEFAULT_CACHE_BYTES);
+    this.#writes = new WriteGroup(store);
+    this.#maxCandidateBytes = options.maxCandidateBytes ?? DEFAULT_CANDIDATE_BYTES;
+    this.#tip = this.#readTip();
+    this.#planned = this.#tip && { height: this.#tip.block.header.height, digest: this.#tip.block.ref.digest };
+    this.#kept = this.#readKept();
+    this.#readCandidates();
+  }
+
+  /** Opens or creates the store `blocks`. Constant time in the length of history. Throws `store/version`, `store/corrupt`, `genesis/mismatch`. */
+  static async open(options: BlockStoreOptions, parts: BlockStoreParts): Promise<BlockStore> {
+    const store = await parts.disk.openStore('blocks');
+    try {
+      await openFormat(store, genesisDigest(parts.hash, options.genesis));
+      return new BlockStore(store, options);
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  }
+
+  #readTip(): Tip | null {
+    for (const [key, value] of this.store.range({ ...tableRange(PREFIX.finalized), reverse: true, limit: 1 })) {
+      const block = this.must(opened(key, RECORD.finalized, value).digest, numberOf(key));
+      return { block, certificate: this.certificateFor(block.header.height)?.certificate ?? null };
+    }
+    return null;
+  }
+
+  #readKept(): Kept {
+    const least = (prefix: number): Height | null => {
+      for (const [key] of this.store.range({ ...tableRange(prefix), limit: 1 })) return numberOf(key);
+      return null;
+    };
+    const headersFrom = least(PREFIX.finalized) ?? 0;
+    return { headersFrom, bodiesFrom: least(PREFIX.receipts) ?? headersFrom + 1 };
+  }
+
+  #readCandidates(): void {
+    for (const [key, value] of this.store.range(tableRange(PREFIX.candidates))) {
+      const { bodyBytes } = opened(key, RECORD.candidate, value);
+      this.#candidates.set(toHex(key.subarray(9)), { height: numberOf(key), bodyBytes });
+      this.#candidateBytes += counted(bodyBytes);
+    }
+  }
+
+  // The chain as a whole.
+
+  /** Whether the chain has begun: with genesis, or with a floor proven by state sync. */
+  get begun(): boolean {
+    return this.#tip !== null;
+  }
+
+  /** The last finalized block, durable, and the certificate that covers it (null at genesis). Throws `store/corrupt` before the chain has begun. */
+  tip(): Tip {
+    if (this.#tip === null)
+      throw new QuorateError('store/corrupt', 'block store: the chain has not begun: genesis is missing');
+    return this.#tip;
+  }
+
+  get finalizedHeight(): Height {
+    return this.#tip?.block.header.height ?? 0;
+  }
+
+  /** What retention left. */
+  get kept(): Kept {
+    return this.#kept;
+  }
+
+  /** Batches written since the store was opened: each is one fsync. */
+  get batches(): number {
+    return this.#writes.batches;
+  }
+
+  /** Begins the chain with genesis as height 0 and its set as epoch 0's. Again is a no-op; another genesis throws `genesis/mismatch`. */
+  async adoptGenesis(genesis: Block, validators: ValidatorSet, at: Millis): Promise<void> {
+    if (this.#tip !== null) {
+      const stored = this.at(0);
+      if (stored !== null && stored.header.stateRoot !== genesis.header.stateRoot) {
+        throw new QuorateError(
+          'genesis/mismatch',
+          `the application makes state root ${genesis.header.stateRoot} of genesis, the block store holds ${stored.header.stateRoot}: ` +
+            'the application or its version changed',
+        );
+      }
+      return;
+    }
+    await this.#begin({
+      block: genesis,
+      at,
+      execution: {
+        digest: genesis.ref.digest,
+        stateRoot: genesis.header.stateRoot,
+        receiptsRoot: genesis.header.receiptsRoot,
+        validatorUpdates: [],
+      },
+      staged: { set: validators, provisional: false },
+      writes: [record(KEY.validators(0), RECORD.validators, validators)],
+      certificate: null,
+    });
+  }
+
+  /** Begins the chain at a proven block of history that this node did not replay. The caller has verified the proof. */
+  async adoptFloor(floor: Floor): Promise<void> {
+    if (this.#tip !== null)
+      throw new QuorateError('sync/refused', 'block store: the chain has begun already; a floor needs an empty store');
+    const { certificate, headers } = floor.proof;
+    await this.#begin({
+      ...floor,
+      writes: [
+        record(KEY.coverage(floor.block.header.height), RECORD.coverage, { certificate, trail: headers.slice(1) }),
+      ],
+      certificate,
+    });
+  }
+
+  async #begin(start: Omit<Floor, 'proof'> & { writes: StoreWrite[]; certificate: Certificate | null }): Promise<void> {
+    const { block, at, execution, staged } = start;
+    const { height } = block.header;
+    const { digest } = block.ref;
+    await this.#writes.commit([
+      record(KEY.header(digest), RECORD.header, block.header),
+      record(KEY.finalized(height), RECORD.finalized, { digest, finalizedAt: at }),
+      record(KEY.execution(height), RECORD.execution, execution),
+      record(KEY.staged(height), RECORD.staged, staged),
+      ...start.writes,
+    ]);
+    this.#tip = { block, certificate: start.certificate };
+    this.#planned = { height, digest };
+    this.#kept = { headersFrom: height, bodiesFrom: height + 1 };
+  }
+
+  // Candidates.
+
+  /** Bytes of non-finalized bodies as a fraction of their bound: above a half, propose empty blocks. */
+  get pressure(): number {
+    return this.#candidateBytes / this.#maxCandidateBytes;
+  }
+
+  /**
+   * Makes a block and its body durable. The caller has checked that the body fits the header. Again, or at the same time,
+   * is a no-op; so is a block at or below the finalized height, which nobody needs any more. Rejects `store/full`.
+   */
+  put(block: Block, body: Body): Promise<void> {
+    const { digest } = block.ref;
+    const running = this.#putting.get(digest);
+    if (running !== undefined) return running;
+    if (this.#candidates.has(digest) || block.header.height <= (this.#planned?.height ?? 0)) return Promise.resolve();
+    const putting = this.#put(block, body).finally(() => this.#putting.delete(digest));
+    this.#putting.set(digest, putting);
+    return putting;
+  }
+
+  async #put(block: Block, body: Body): Promise<void> {
+    const { digest } = block.ref;
+    const { height } = block.header;
+    const encoded = encode(bodyCodec, body);
+    const bodyBytes = encoded.length;
+    if (
+      this.#candidateBytes + counted(bodyBytes) > this.#maxCandidateBytes ||
+      this.#candidates.size >= MAX_CANDIDATES
+    ) {
+      throw new QuorateError(
+        'store/full',
+        `block store: ${this.#candidates.size} blocks with ${this.#candidateBytes} bytes wait for finality; block ${digest} is refused until some are finalized`,
+      );
+    }
+    this.#candidates.set(digest, { height, bodyBytes });
+    this.#candidateBytes += counted(bodyBytes);
+    try {
+      await this.#writes.commit([
+        record(KEY.header(digest), RECORD.header, block.header),
+        sealed(KEY.body(digest), encoded),
+        record(KEY.candidate(height, digest), RECORD.candidate, { bodyBytes }),
+      ]);
+    } catch (error) {
+      this.#forget(digest);
+      throw error;
+    }
+    this.cache.addHeader(block);
+    this.cache.addBody(digest, body, bodyBytes);
+  }
+
+  #forget(digest: Digest): void {
+    this.#candidateBytes -= counted(this.#candidates.get(digest)?.bodyBytes ?? 0);
+    this.#candidates.delete(digest);
+  }
+
+  /** Whether a body is durable here. */
+  hasBody(ref: Pick<BlockRef, 'digest'>): boolean {
+    if (this.#candidates.has(ref.digest)) return !this.#putting.has(ref.digest);
+    const block = this.header(ref);
+    if (block === null || block.header.height < this.#kept.bodiesFrom) return false;
+    return (this.#finalizing.get(block.header.height) ?? this.digestAt(block.header.height)) === ref.digest;
+  }
+
+  // The finalized chain.
+
+  /**
+   * Finalizes consecutive heights in one atomic batch; pass what one drained batch finalized together. Heights that are final
+   * already are skipped when they agree and throw `consensus/fork` when they do not, as does a block that does not extend the tip.
+   * The blocks must have been {@link put}. A certificate may name a descendant of its entry, also a trailing block above an
+   * epoch's end (S11): the headers on the way are kept with it. Drops every other candidate at or below the new height.
+   */
+  async finalize(entries: readonly FinalizedEntry[]): Promise<void> {
+    const fresh: { block: Block; entry: FinalizedEntry }[] = [];
+    let planned = this.#planned;
+    if (planned === null)
+      throw new QuorateError('store/corrupt', 'block store: nothing can be finalized before the chain has begun');
+    for (const entry of entries) {
+      for (const block of entry.commit.blocks) {
+        const { height, parentDigest } = block.header;
+        if (height <= planned.height) {
+          this.#agrees(block, fresh[fresh.length - 1 - (planned.height - height)]?.block.ref.digest);
+          continue;
+        }
+        if (height !== planned.height + 1) throw new RangeError(`height ${height} cannot follow ${planned.height}`);
+        if (parentDigest !== planned.digest)
+          throw forked(height, block.ref.digest, `does not extend ${planned.digest}`);
+        if (!this.#candidates.has(block.ref.digest)) {
+          throw new QuorateError(
+            'store/corrupt',
+            `block store: block ${block.ref.digest} is final at height ${height} but was never stored`,
+          );
+        }
+        fresh.push({ block, entry });
+        planned = { height, digest: block.ref.digest };
+      }
+    }
+    if (fresh.length === 0) return this.#writes.commit([]);
+    const writes = this.#finalWrites(fresh);
+    this.#planned = planned;
+    const dropped = this.#rivals(fresh, writes);
+    for (const { block } of fresh) this.#finalizing.set(block.header.height, block.ref.digest);
+    await this.#writes.commit(writes);
+    for (const { block } of fresh) this.#finalizing.delete(block.header.height);
+    for (const digest of dropped) this.cache.dropHeader(digest);
+    this.#publish(fresh);
+  }
+
+  #publish(fresh: readonly { block: Block; entry: FinalizedEntry }[]): void {
+    for (const { block, entry } of fresh) {
+      const certificate = entry.finality.grade === 'final' ? entry.finality.certificate : null;
+      if (block.header.height > this.finalizedHeight) this.#tip = { block, certificate };
+    }
+  }
+
+  #agrees(block: Block, sameBatch: Digest | undefined): void {
+    const { height } = block.header;
+    const known = sameBatch ?? this.#finalizing.get(height) ?? this.digestAt(height);
+    if (known !== null && known !== block.ref.digest) throw forked(height, block.ref.digest, `contradicts ${known}`);
+  }
+
+  #finalWrites(fresh: readonly { block: Block; entry: FinalizedEntry }[]): StoreWrite[] {
+    const writes: StoreWrite[] = [];
+    const digests = new Set(fresh.map(({ block }) => block.ref.digest));
+    fresh.forEach(({ block, entry }, position) => {
+      const { height } = block.header;
+      const { digest } = block.ref;
+      writes.push(
+        record(KEY.finalized(height), RECORD.finalized, { digest, finalizedAt: entry.at }),
+        record(KEY.justification(height), RECORD.justification, [...entry.commit.justification]),
+      );
+      if (entry.finality.grade !== 'final') return;
+      const { certificate } = entry.finality;
+      const certified = blockOf(certificate.statement);
+      const next = fresh[position + 1]?.entry.finality;
+      const again = next?.grade === 'final' && blockOf(next.certificate.statement) === certified;
+      if (certified === null || (certified !== digest && (digests.has(certified) || again))) return;
+      writes.push(
+        record(KEY.coverage(height), RECORD.coverage, { certificate, trail: this.#trail(digest, certified) }),
+      );
+    });
+    return writes;
+  }
+
+  /** The headers above `from` up to and including `to`, which descends from it. */
+  #trail(from: Digest, to: Digest): Header[] {
+    const trail: Header[] = [];
+    for (let digest = to; digest !== from; ) {
+      const block = this.header({ digest });
+      if (block === null || trail.length >= MAX_CLAIM_HEADERS) {
+        throw new QuorateError(
+          'certificate/invalid',
+          `the headers between finalized block ${from} and its certificate's block ${to} are not stored`,
+        );
+      }
+      trail.unshift(block.header);
+      digest = block.header.parentDigest;
+    }
+    return trail;
+  }
+
+  /** Removes the candidate entries of what became final, and everything of the candidates that can never be. */
+  #rivals(fresh: readonly { block: Block }[], writes: StoreWrite[]): Digest[] {
+    const final = new Set(fresh.map(({ block }) => block.ref.digest));
+    const dropped: Digest[] = [];
+    for (const [digest, { height }] of this.#candidates) {
+      if (height > (this.#planned?.height ?? 0)) continue;
+      writes.push(removal(KEY.candidate(height, digest)));
+      this.#forget(digest);
+      if (final.has(digest)) continue;
+      writes.push(removal(KEY.header(digest)), removal(KEY.body(digest)));
+      this.cache.dropBody(digest);
+      dropped.push(digest);
+    }
+    return dropped;
+  }
+
+  // Epochs.
+
+  /** Keeps, for ever, what takes a light client from `epoch` to the next, and the next set. Again is a no-op. */
+  async endEpoch(epoch: Epoch, proof: FinalityProof, next: ValidatorSet): Promise<void> {
+    await this.#writes.commit([
+      record(KEY.epochProof(epoch), RECORD.epochProof, proof),
+      record(KEY.validators(epoch + 1), RECORD.validators, next),
+    ]);
+  }
+
+  /** Adds the set of an epoch and the digest of the block from which it started, proven from a trusted header. Done by state sync. */
+  async saveEpoch(epoch: Epoch, set: ValidatorSet, start: Digest | null): Promise<void> {
+    const writes = [record(KEY.validators(epoch), RECORD.validators, set)];
+    if (start !== null) writes.push(record(KEY.epochStart(epoch), RECORD.epochStart, start));
+    await this.#writes.commit(writes);
+  }
+
+  // Execution.
+
+  /**
+   * Records what execution gave, before the application commits it; `staged` when the block brought validator updates.
+   * The same batch prunes a few heights below `keep`, never at or above `height`.
+   */
+  async recordExecution(
+    height: Height,
+    execution: ExecutionRecord,
+    receipts: ReceiptsRecord | null,
+    staged: Staged | null,
+    keep: Retention,
+  ): Promise<void> {
+    const least = Math.min(keep.bodies, height);
+    const pruned = pruneStep(this.store, this.#kept, { bodies: least, headers: Math.min(keep.headers, least) });
+    const writes = [record(KEY.execution(height), RECORD.execution, execution), ...pruned.writes];
+    if (staged !== null) writes.push(record(KEY.staged(height), RECORD.staged, staged));
+    if (receipts !== null) {
+      writes.push(record(KEY.receipts(height), RECORD.receipts, receipts));
+      const seen = new Set<Digest>();
+      receipts.transactions.forEach((id, index) => {
+        // The first inclusion is the one that counts; a repetition cannot succeed.
+        if (seen.has(id) || (this.transaction(id)?.height ?? height) < height) return;
+        seen.add(id);
+        writes.push(record(KEY.place(id), RECORD.place, { height, index }));
+      });
+    }
+    for (let gone = this.#kept.headersFrom; gone < pruned.headersFrom; gone++) {
+      const digest = this.digestAt(gone);
+      if (digest !== null) this.cache.dropHeader(digest);
+    }
+    this.#kept = { bodiesFrom: pruned.bodiesFrom, headersFrom: pruned.headersFrom };
+    await this.#writes.commit(writes);
+  }
+
+  /** Replaces the staged set in force from a height on: when a provisional one was confirmed or corrected. */
+  async saveStaged(height: Height, staged: Staged): Promise<void> {
+    await this.#writes.commit([record(KEY.staged(height), RECORD.staged, staged)]);
+  }
+
+  async recordDivergence(divergence: Divergence): Promise<void> {
+    await this.#writes.commit([record(KEY.divergence, RECORD.divergence, divergence)]);
+  }
+
+  /** Waits for writes on their way, then closes the store. */
+  async close(): Promise<void> {
+    await this.#writes.idle();
+    await this.store.close();
+  }
+}
+
+function counted(bodyBytes: number): number {
+  return bodyBytes <= SMALL_BODY ? 0 : bodyBytes;
+}
+
+function forked(height: Height, digest: Digest, how: string): QuorateError {
+  return new QuorateError(
+    'consensus/fork',
+    `block ${digest} was certified at height ${height} but ${how}, which is final here: more than a third of the weight misbehaved. Keep this node's data as evidence`,
+  );
+}

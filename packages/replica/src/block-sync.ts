@@ -1,0 +1,330 @@
+import {
+  type Block,
+  type Body,
+  blockOfHeader,
+  bodyCodec,
+  type Certificate,
+  type Clock,
+  type Epoch,
+  emptyRoot,
+  encode,
+  type Genesis,
+  type Hash,
+  type Height,
+  isQuorateError,
+  lastHeightOf,
+  type Millis,
+  type PeerId,
+  type Transport,
+} from '@quorate/kernel';
+import type { Log } from './api.ts';
+import type { BlockStore } from './block-store.ts';
+import type { Counters } from './counters.ts';
+import { bodyFault } from './dissemination.ts';
+import type { Peers } from './peers.ts';
+import { type CarriedBlock, MAX_RANGE, MAX_RANGE_BYTES, type SyncMessage, syncCodec } from './wire.ts';
+
+/** Behind by so many heights a range is asked for at once; behind by less, when nothing moved for {@link PATIENCE_MS}. */
+const FAR_BEHIND = 8;
+const PATIENCE_MS = 1_000;
+const ANSWER_MS = 5_000;
+/** A tip is announced when it changed, at most this often; and now and then even when it did not. */
+const ANNOUNCE_MS = 1_000;
+const REPEAT_MS = 10_000;
+/** Finalized heights that may wait for execution before more are fetched. */
+const MAX_UNEXECUTED = 2_048;
+const MAX_QUEUED = 24 << 20;
+
+export interface BlockSyncParts {
+  readonly genesis: Genesis;
+  readonly store: BlockStore;
+  readonly transport: Transport;
+  readonly peers: Peers;
+  readonly clock: Clock;
+  readonly hash: Hash;
+  readonly now: () => Millis;
+  readonly counters: Counters;
+  readonly log: Log;
+  /** The epoch of the running engine. */
+  readonly epoch: () => Epoch;
+  readonly lag: () => number;
+  /** Why a certificate of the running epoch does not hold, or null. */
+  readonly fault: (certificate: Certificate) => string | null;
+  /** Blocks that a certificate proves final, stored, lowest first. */
+  readonly proven: (from: PeerId, blocks: readonly Block[], certificate: Certificate) => void;
+}
+
+interface Outstanding {
+  readonly request: number;
+  readonly peer: PeerId;
+  readonly from: Height;
+  readonly cancel: () => void;
+}
+
+type Range = Extract<SyncMessage, { kind: 'range' }>;
+
+/** Catching up: ranges of finalized blocks, checked against a certificate before they are stored, then given to the engine like anything else. */
+export class BlockSync {
+  readonly #parts: BlockSyncParts;
+  #outstanding: Outstanding | null = null;
+  #requests = 0;
+  #turn = 0;
+  #movedAt: Millis;
+  #cancelCheck: (() => void) | null = null;
+  #cancelAnnounce: (() => void) | null = null;
+  #announceAt: Millis = 0;
+  #applying = false;
+  #stopped = false;
+
+  constructor(parts: BlockSyncParts) {
+    this.#parts = parts;
+    this.#movedAt = parts.now();
+  }
+
+  /** Whether a peer claims to be far ahead of us. */
+  get syncing(): boolean {
+    return this.#parts.peers.claimedHeight() >= this.#parts.store.finalizedHeight + FAR_BEHIND;
+  }
+
+  /** Something was finalized here, or the epoch changed. */
+  moved(): void {
+    this.#movedAt = this.#parts.now();
+    this.#announceSoon(ANNOUNCE_MS);
+    this.check();
+  }
+
+  /** A peer came: it learns at once where we stand. */
+  greet(peer: PeerId): void {
+    this.#parts.transport.send(peer, 'sync', this.#tip());
+    this.#announceSoon(REPEAT_MS);
+  }
+
+  /** Tells one peer where we stand because it speaks of an epoch that is over. */
+  correct(peer: PeerId): void {
+    const { peers, transport, now } = this.#parts;
+    if (peers.mayAsk(peer, 1, now())) transport.send(peer, 'sync', this.#tip());
+  }
+
+  /** Asks for the next range when we are behind and nobody is being asked. */
+  check(): void {
+    if (this.#stopped || this.#outstanding !== null || this.#applying) return;
+    const { genesis, store, peers, now, clock, lag, epoch } = this.#parts;
+    const next = store.finalizedHeight + 1;
+    const claimed = peers.claimedHeight();
+    if (claimed < next || lag() > MAX_UNEXECUTED) return;
+    // The epoch is over but the next one's set is not in force yet: what comes could not be checked.
+    if (next > lastHeightOf(genesis.consensus, epoch())) return;
+    const wait = claimed >= next + FAR_BEHIND - 1 ? 0 : this.#movedAt + PATIENCE_MS - now();
+    if (wait > 0) {
+      if (this.#cancelCheck !== null) return;
+      this.#cancelCheck = clock.after(wait, () => {
+        this.#cancelCheck = null;
+        this.check();
+      });
+      return;
+    }
+    this.#ask(next);
+  }
+
+  async receive(from: PeerId, message: Extract<SyncMessage, { kind: 'tip' | 'wantRange' | 'range' }>): Promise<void> {
+    switch (message.kind) {
+      case 'tip': {
+        this.#parts.peers.setTip(from, message, this.#parts.now());
+        return this.check();
+      }
+      case 'wantRange':
+        return this.#serve(from, message.request, message.from, message.count);
+      case 'range':
+        return this.#receive(from, message);
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#outstanding?.cancel();
+    this.#cancelCheck?.();
+    this.#cancelAnnounce?.();
+  }
+
+  #tip(): Uint8Array {
+    const { store, epoch } = this.#parts;
+    return encode(syncCodec, { kind: 'tip', epoch: epoch(), height: store.finalizedHeight });
+  }
+
+  /** Announces after `delay`; a sooner announcement takes the place of a later one. */
+  #announceSoon(delay: Millis): void {
+    const at = this.#parts.now() + delay;
+    if (this.#stopped || (this.#cancelAnnounce !== null && this.#announceAt <= at)) return;
+    this.#cancelAnnounce?.();
+    this.#announceAt = at;
+    this.#cancelAnnounce = this.#parts.clock.after(delay, () => {
+      this.#cancelAnnounce = null;
+      const bytes = this.#tip();
+      for (const peer of this.#parts.peers.connected) this.#parts.transport.send(peer, 'sync', bytes);
+      this.#announceSoon(REPEAT_MS);
+    });
+  }
+
+  #ask(from: Height): void {
+    const { peers, transport, clock, now, counters } = this.#parts;
+    const candidates = peers.withHeight(from);
+    const peer = candidates[this.#turn++ % Math.max(1, candidates.length)];
+    if (peer === undefined) return;
+    const request = ++this.#requests;
+    const cancel = clock.after(ANSWER_MS, () => {
+      this.#outstanding = null;
+      peers.blame(peer, 'unsolicited', 'no answer to a request for blocks', now());
+      this.check();
+    });
+    this.#outstanding = { request, peer, from, cancel };
+    counters.add('sync.asked');
+    if (!transport.send(peer, 'sync', encode(syncCodec, { kind: 'wantRange', request, from, count: MAX_RANGE }))) {
+      cancel();
+      this.#outstanding = null;
+      this.#later(PATIENCE_MS);
+    }
+  }
+
+  #later(delay: Millis): void {
+    if (this.#stopped || this.#cancelCheck !== null) return;
+    this.#cancelCheck = this.#parts.clock.after(delay, () => {
+      this.#cancelCheck = null;
+      this.check();
+    });
+  }
+
+  async #receive(from: PeerId, range: Range): Promise<void> {
+    const { peers, now, counters, log } = this.#parts;
+    const asked = this.#outstanding;
+    if (asked === null || asked.peer !== from || asked.request !== range.request) {
+      counters.add('dropped.sync-unsolicited');
+      return;
+    }
+    asked.cancel();
+    this.#outstanding = null;
+    if (range.blocks.length === 0 || range.certificate === null) {
+      // It pruned what we need, or knows no more than we do by now.
+      if (range.kept > asked.from) {
+        log('warn', 'a peer no longer keeps the blocks that this node needs', {
+          peer: from,
+          from: asked.from,
+          kept: range.kept,
+        });
+        counters.add('sync.pruned');
+      }
+      this.#later(PATIENCE_MS);
+      return;
+    }
+    if (asked.from !== this.#parts.store.finalizedHeight + 1) return this.check(); // overtaken by the engine
+    this.#applying = true;
+    try {
+      const checked = this.#check(range.blocks, range.certificate);
+      if (typeof checked === 'string') {
+        peers.blame(from, 'invalid', `a range of blocks: ${checked}`, now());
+        this.#later(PATIENCE_MS);
+        return;
+      }
+      counters.add('sync.blocks', checked.length);
+      await this.#apply(from, checked, range.certificate);
+    } finally {
+      this.#applying = false;
+    }
+    this.#movedAt = now();
+    this.#later(PATIENCE_MS); // in case the engine does not finalize
+  }
+
+  /** The blocks of a range when they link to our finalized block and the certificate finalizes the last, else what is wrong. */
+  #check(
+    carried: readonly CarriedBlock[],
+    certificate: Certificate,
+  ): { readonly block: Block; readonly body: Body }[] | string {
+    const { genesis, hash, store, epoch, fault } = this.#parts;
+    const blocks: { readonly block: Block; readonly body: Body }[] = [];
+    let parent = store.tip().block;
+    for (const { header, body } of carried) {
+      const block = blockOfHeader(hash, genesis.chainId, header);
+      if (header.epoch !== epoch()) return `a block of epoch ${header.epoch} in epoch ${epoch()}`;
+      if (header.height !== parent.header.height + 1 || header.parentDigest !== parent.ref.digest)
+        return 'blocks that do not link';
+      blocks.push({ block, body });
+      parent = block;
+    }
+    const { statement } = certificate;
+    if (statement.kind !== 'finalize' || statement.epoch !== parent.ref.epoch || statement.view !== parent.ref.view) {
+      return 'a certificate of something else';
+    }
+    if (statement.block !== parent.ref.digest) return 'a certificate of another block';
+    const refusal = fault(certificate);
+    if (refusal !== null) return refusal;
+    for (const { block, body } of blocks) {
+      const wrong = bodyFault(hash, genesis.consensus.maxBlockBytes, block, body);
+      if (wrong !== null) return wrong;
+    }
+    return blocks;
+  }
+
+  async #apply(
+    from: PeerId,
+    blocks: readonly { readonly block: Block; readonly body: Body }[],
+    certificate: Certificate,
+  ): Promise<void> {
+    const { store, proven, counters } = this.#parts;
+    try {
+      await Promise.all(blocks.map(({ block, body }) => store.put(block, body)));
+    } catch (error) {
+      if (!isQuorateError(error, 'store/full')) throw error;
+      counters.add('dropped.bodies-full');
+      return;
+    }
+    if (!this.#stopped)
+      proven(
+        from,
+        blocks.map(({ block }) => block),
+        certificate,
+      );
+  }
+
+  #serve(to: PeerId, request: number, from: Height, count: number): void {
+    const { store, peers, transport, now, counters, genesis, hash } = this.#parts;
+    if (!peers.mayAsk(to, 1, now()) || transport.queued(to, 'sync') > MAX_QUEUED) {
+      counters.add('dropped.requests');
+      return;
+    }
+    const kept = store.kept.bodiesFrom;
+    const first = store.at(from);
+    const blocks: CarriedBlock[] = [];
+    let certificate: Certificate | null = null;
+    if (first !== null && from > 0) {
+      const last = Math.min(
+        from + Math.min(count, MAX_RANGE) - 1,
+        store.finalizedHeight,
+        lastHeightOf(genesis.consensus, first.header.epoch),
+      );
+      let bytes = 0;
+      let height = from;
+      for (; height <= last && bytes < MAX_RANGE_BYTES; height++) {
+        const block = store.at(height);
+        const body = block === null ? null : store.body(block.ref);
+        if (block === null || body === null) break;
+        blocks.push({ header: block.header, body });
+        bytes += encode(bodyCodec, body).length;
+      }
+      const proof = blocks.length === 0 ? null : store.finalityProof(height - 1);
+      const nothing = emptyRoot(hash);
+      for (const header of proof?.headers.slice(1) ?? []) {
+        const block = blockOfHeader(hash, genesis.chainId, header);
+        const body = header.txRoot === nothing && header.evidenceRoot === nothing ? EMPTY : store.body(block.ref);
+        if (body !== null) blocks.push({ header, body });
+      }
+      certificate = proof?.certificate ?? null;
+      if (blocks.length > 2 * MAX_RANGE) certificate = null;
+    }
+    const answer = certificate === null ? [] : blocks;
+    const message = encode(syncCodec, { kind: 'range', request, blocks: answer, certificate, kept });
+    peers.mayAsk(to, message.length / 65_536, now());
+    counters.add('sync.served', answer.length);
+    if (transport.send(to, 'sync', message)) counters.add('sent.sync', message.length);
+  }
+}
+
+const EMPTY: Body = { transactions: [], evidence: [] };

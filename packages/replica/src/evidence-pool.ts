@@ -1,0 +1,247 @@
+import {
+  type Codec,
+  type ConsensusParameters,
+  type Digest,
+  decode,
+  type Epoch,
+  type Evidence,
+  encode,
+  evidenceCodec,
+  evidenceFault,
+  fromHex,
+  type Hash,
+  type Height,
+  lastHeightOf,
+  nullable,
+  offenceId,
+  QuorateError,
+  type SignatureSuite,
+  type Store,
+  type StoreWrite,
+  struct,
+  u53,
+  type ValidatorSet,
+} from '@quorate/kernel';
+import type { EvidenceRecord } from './api.ts';
+
+export interface EvidencePoolOptions {
+  readonly chainId: string;
+  readonly consensus: Pick<ConsensusParameters, 'epochLength' | 'evidenceWindow'>;
+  /** Offences kept in all. When full, included ones go first, oldest first; a pool full of waiting ones refuses more. */
+  readonly maxOffences?: number;
+  /** Waiting offences of one validator: the first few are enough to punish it. */
+  readonly maxPerOffender?: number;
+}
+
+export interface EvidencePoolParts {
+  /** Belongs to the pool alone. */
+  readonly store: Store;
+  readonly suite: SignatureSuite;
+  readonly hash: Hash;
+  /** The set that voted in an epoch, or `null` when this node does not know it. */
+  readonly validators: (epoch: Epoch) => ValidatorSet | null;
+}
+
+export type EvidenceOutcome =
+  | { readonly kind: 'added' }
+  | { readonly kind: 'known' }
+  /** Cannot be judged or kept here: the sender did nothing wrong. */
+  | { readonly kind: 'ignored'; readonly reason: string }
+  /** Proves nothing: whoever sent it as proof misbehaved. */
+  | { readonly kind: 'false'; readonly reason: string };
+
+interface Kept {
+  readonly id: Digest;
+  readonly evidence: Evidence;
+  readonly offender: Uint8Array;
+  readonly seq: number;
+  readonly height: Height | null;
+  unsent: boolean;
+}
+
+const keptCodec: Codec<{ evidence: Evidence; height: Height | null; seq: number }> = struct<{
+  evidence: Evidence;
+  height: Height | null;
+  seq: number;
+}>({ evidence: evidenceCodec, height: nullable(u53), seq: u53 });
+
+/** Verified evidence: durable before it counts, one piece per offence, until it is too old to be admissible. */
+export class EvidencePool {
+  readonly #options: Required<EvidencePoolOptions>;
+  readonly #parts: EvidencePoolParts;
+  /** In order of arrival. */
+  readonly #kept = new Map<Digest, Kept>();
+  readonly #entering = new Set<Digest>();
+  #seq = 0;
+  #height: Height;
+
+  private constructor(options: EvidencePoolOptions, parts: EvidencePoolParts, height: Height) {
+    this.#options = { maxOffences: 4096, maxPerOffender: 16, ...options };
+    this.#parts = parts;
+    this.#height = height;
+  }
+
+  /** What the store holds, at the finalized height `height`. All of it counts as not yet gossiped. Throws `store/corrupt`. */
+  static async open(options: EvidencePoolOptions, parts: EvidencePoolParts, height: Height): Promise<EvidencePool> {
+    const pool = new EvidencePool(options, parts, height);
+    const found: Kept[] = [];
+    const unknown: StoreWrite[] = []; // of epochs whose validators were forgotten
+    for (const [key, value] of parts.store.range({})) {
+      try {
+        const { evidence, height: includedAt, seq } = decode(keptCodec, value);
+        const offender = pool.#offenderOf(evidence);
+        const id = offenceId(parts.hash, evidence);
+        if (offender === null) unknown.push({ key, value: null });
+        else found.push({ id, evidence, offender, seq, height: includedAt, unsent: true });
+      } catch (error) {
+        const name = Array.from(key, (byte) => byte.toString(16).padStart(2, '0')).join('');
+        throw new QuorateError('store/corrupt', `evidence ${name} in the store does not decode`, { cause: error });
+      }
+    }
+    if (unknown.length > 0) await parts.store.write(unknown);
+    for (const kept of found.sort((a, b) => a.seq - b.seq)) {
+      pool.#kept.set(kept.id, kept);
+      pool.#seq = kept.seq + 1;
+    }
+    return pool;
+  }
+
+  /** Verifies and keeps a piece of evidence; durable when the promise resolves. Rejects only when the store does. */
+  async add(evidence: Evidence): Promise<EvidenceOutcome> {
+    const id = offenceId(this.#parts.hash, evidence);
+    if (this.#kept.has(id) || this.#entering.has(id)) return { kind: 'known' };
+    const { epoch } = evidence.first.statement;
+    if (this.#height >= this.#expiryOf(epoch)) return { kind: 'ignored', reason: `epoch ${epoch} is too long ago` };
+    const validators = this.#parts.validators(epoch);
+    if (validators === null) return { kind: 'ignored', reason: `the validators of epoch ${epoch} are not known here` };
+    const { chainId } = this.#options;
+    const fault = evidenceFault({ chainId, suite: this.#parts.suite, validators }, evidence);
+    if (fault !== null) return { kind: 'false', reason: fault };
+    const offender = this.#offenderOf(evidence);
+    if (offender === null) return { kind: 'false', reason: 'its signer is not in the set' };
+
+    let waiting = 0;
+    for (const kept of this.#kept.values()) {
+      if (kept.height === null && sameKey(kept.offender, offender)) waiting++;
+    }
+    if (waiting >= this.#options.maxPerOffender) {
+      return { kind: 'ignored', reason: `${waiting} offences of this validator already wait` };
+    }
+    const displaced = this.#room();
+    if (displaced === 'none') return { kind: 'ignored', reason: 'the evidence pool is full of evidence that waits' };
+
+    const kept: Kept = { id, evidence, offender, seq: this.#seq++, height: null, unsent: true };
+    if (displaced !== null) this.#kept.delete(displaced);
+    this.#entering.add(id);
+    try {
+      await this.#parts.store.write([
+        ...(displaced === null ? [] : [{ key: fromHex(displaced), value: null }]),
+        writeOf(kept),
+      ]);
+      if (!this.#kept.has(id)) this.#kept.set(id, kept);
+    } finally {
+      this.#entering.delete(id);
+    }
+    return { kind: 'added' };
+  }
+
+  /** Evidence for the next block, oldest first; `excluded` names offences that unfinalized ancestors already carry. */
+  pending(max: number, excluded: ReadonlySet<Digest> = new Set()): Evidence[] {
+    const chosen: Evidence[] = [];
+    for (const kept of this.#kept.values()) {
+      if (chosen.length >= max) break;
+      if (kept.height === null && !excluded.has(kept.id) && this.#height < this.#expiryOf(epochOfEvidence(kept))) {
+        chosen.push(kept.evidence);
+      }
+    }
+    return chosen;
+  }
+
+  /**
+   * Why a block at `height` must not carry this evidence, or `null`: a false claim, a window that closed, an offence that the
+   * finalized chain has punished. The caller checks unfinalized ancestors and repetitions within the block, by {@link offenceId}.
+   */
+  fault(evidence: Evidence, height: Height): string | null {
+    const { epoch } = evidence.first.statement;
+    if (height > this.#expiryOf(epoch)) return `epoch ${epoch} is too long ago`;
+    const id = offenceId(this.#parts.hash, evidence);
+    const kept = this.#kept.get(id);
+    if (kept !== undefined && kept.height !== null && kept.height < height) {
+      return `the block at height ${kept.height} carries it already`;
+    }
+    const validators = this.#parts.validators(epoch);
+    if (validators === null) return `no validators are known for epoch ${epoch}`;
+    return evidenceFault({ chainId: this.#options.chainId, suite: this.#parts.suite, validators }, evidence);
+  }
+
+  /** A finalized block carries these: they no longer wait, and stay known until they are too old. Also drops what is. Rejects when the store does. */
+  async included(height: Height, evidence: readonly Evidence[]): Promise<void> {
+    this.#height = Math.max(this.#height, height);
+    const changed: Kept[] = [];
+    for (const piece of evidence) {
+      const id = offenceId(this.#parts.hash, piece);
+      const offender = this.#offenderOf(piece);
+      if (offender === null) continue;
+      const seq = this.#kept.get(id)?.seq ?? this.#seq++;
+      changed.push({ id, evidence: piece, offender, seq, height, unsent: false });
+    }
+    const expired = [...this.#kept.values()].filter((kept) => this.#height >= this.#expiryOf(epochOfEvidence(kept)));
+    if (changed.length === 0 && expired.length === 0) return;
+    for (const kept of changed) this.#kept.set(kept.id, kept);
+    for (const kept of expired) this.#kept.delete(kept.id);
+    await this.#parts.store.write([
+      ...changed.map(writeOf),
+      ...expired.map((kept) => ({ key: fromHex(kept.id), value: null })),
+    ]);
+  }
+
+  /** Evidence that waits and was not yet gossiped, at most `max`: it counts as sent from now on. */
+  unsent(max: number): Evidence[] {
+    const chosen: Evidence[] = [];
+    for (const kept of this.#kept.values()) {
+      if (chosen.length >= max) break;
+      if (!kept.unsent || kept.height !== null) continue;
+      kept.unsent = false;
+      chosen.push(kept.evidence);
+    }
+    return chosen;
+  }
+
+  /** What is known, newest first. */
+  list(limit: number): EvidenceRecord[] {
+    return [...this.#kept.values()]
+      .reverse()
+      .slice(0, limit)
+      .map(({ evidence, offender, height }) => ({ evidence, offender, height }));
+  }
+
+  /** The last height at which offences of an epoch are admissible. */
+  #expiryOf(epoch: Epoch): Height {
+    const { consensus } = this.#options;
+    return lastHeightOf(consensus, epoch) + consensus.evidenceWindow;
+  }
+
+  #offenderOf(evidence: Evidence): Uint8Array | null {
+    const { statement, signer } = evidence.first;
+    return this.#parts.validators(statement.epoch)?.at(signer)?.publicKey ?? null;
+  }
+
+  /** Whom to displace for one more: `null` when there is room, `none` when nobody may go. */
+  #room(): Digest | null | 'none' {
+    if (this.#kept.size + this.#entering.size < this.#options.maxOffences) return null;
+    for (const kept of this.#kept.values()) if (kept.height !== null) return kept.id;
+    return 'none';
+  }
+}
+
+function epochOfEvidence({ evidence }: Kept): Epoch {
+  return evidence.first.statement.epoch;
+}
+
+function sameKey(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}
+
+function writeOf({ id, evidence, height, seq }: Kept): StoreWrite {
+  return { key: fromHex(id), value: encode(keptCodec, { evidence, height, seq }) };
+}

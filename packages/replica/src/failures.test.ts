@@ -1,0 +1,188 @@
+import { encode, type QuorateError, type Statement, signedBytes, toHex, type Vote } from '@quorate/kernel';
+import { simplexMessageCodec } from '@quorate/simplex';
+import { describe, expect, it } from 'vitest';
+import { Cluster } from './cluster.fixture.ts';
+import { envelopeCodec } from './wire.ts';
+
+const utf8 = new TextEncoder();
+const ALL = [0, 1, 2, 3];
+
+/** Runs until a node halts, and gives the reason. */
+async function haltOf(cluster: Cluster, index: number, limit = 30_000): Promise<QuorateError> {
+  return cluster.world.complete(cluster.replica(index).halted, limit);
+}
+
+/** A vote signed with a node's key, as bytes on the wire. */
+function voteBytes(cluster: Cluster, index: number, statement: Statement): Uint8Array {
+  const secret = cluster.secrets[index];
+  const signer = secret && cluster.genesis.validators.indexOfKey(secret.publicKey);
+  if (secret === undefined || signer == null) throw new Error('no such validator');
+  const vote: Vote = { statement, signer, signature: secret.sign(signedBytes('test', statement)) };
+  return encode(envelopeCodec, {
+    epoch: statement.epoch,
+    payload: encode(simplexMessageCodec, { kind: 'vote', vote }),
+  });
+}
+
+describe('failure policy', () => {
+  it('a failed journal write halts the replica; the others go on; it comes back', async () => {
+    const cluster = new Cluster({ seed: 31 });
+    cluster.start();
+    await cluster.reach(5);
+    const disk = cluster.machines[1]?.disk;
+    if (disk === undefined) throw new Error('no disk');
+    disk.failingSyncs = 1;
+    expect((await haltOf(cluster, 1)).code).toBe('disk/failed');
+    const height = cluster.height(0);
+    await cluster.reach(height + 10, [0, 2, 3]);
+    cluster.machines[1]?.crash();
+    cluster.start(1);
+    await cluster.reach(height + 20);
+  });
+
+  it('a full disk halts with disk/full', async () => {
+    const cluster = new Cluster({ seed: 32 });
+    cluster.start();
+    await cluster.reach(5);
+    const disk = cluster.machines[2]?.disk;
+    if (disk === undefined) throw new Error('no disk');
+    disk.capacity = disk.used;
+    expect((await haltOf(cluster, 2)).code).toBe('disk/full');
+  });
+
+  it('an application that computes another state halts only its own replica', async () => {
+    const cluster = new Cluster({ seed: 33 });
+    cluster.start();
+    await cluster.reach(5);
+    const application = cluster.applications.get(3);
+    if (application === undefined) throw new Error('no application');
+    application.wrongFrom = 8;
+    expect((await haltOf(cluster, 3)).code).toBe('application/diverged');
+    await cluster.reach(20, [0, 1, 2]);
+  });
+
+  it('garbage, oversized and replayed bytes neither stop a replica nor get their sender kept', async () => {
+    const cluster = new Cluster({ seed: 34 });
+    cluster.start();
+    await cluster.reach(5);
+    for (const traffic of ['votes', 'bodies', 'transactions', 'sync'] as const) {
+      for (let i = 0; i < 3; i++)
+        cluster.network.inject(cluster.peer(3), cluster.peer(0), traffic, Uint8Array.of(250, i, 3));
+    }
+    await cluster.world.runFor(100);
+    expect(cluster.replica(0).status().counters.expelled).toBe(1);
+    expect(cluster.replica(0).status().peers).not.toContain(cluster.peer(3));
+    await cluster.reach(15, [0, 1, 2]);
+  });
+
+  it('a vote flood of an observer changes nothing', async () => {
+    const cluster = new Cluster({ seed: 35, observers: 1 });
+    cluster.start();
+    await cluster.reach(3);
+    const bytes = voteBytes(cluster, 1, { kind: 'nullify', epoch: 0, view: 10 });
+    for (let i = 0; i < 1_000; i++) cluster.network.inject(cluster.peer(4), cluster.peer(0), 'votes', bytes);
+    await cluster.reach(20);
+    expect(cluster.replica(0).status().counters['dropped.votes-observer']).toBeGreaterThanOrEqual(1_000);
+  });
+
+  it('a validator that signs two blocks of one view is convicted in a block, once, everywhere', async () => {
+    const cluster = new Cluster({ seed: 36 });
+    cluster.start();
+    await cluster.reach(3);
+    const view = cluster.replica(0).status().view + 3;
+    for (const block of ['aa', 'bb']) {
+      const statement: Statement = { kind: 'notarize', epoch: 0, view, block: block.repeat(32) };
+      cluster.network.inject(cluster.peer(3), cluster.peer(0), 'votes', voteBytes(cluster, 3, statement));
+    }
+    const convicted = () =>
+      ALL.every((index) =>
+        cluster
+          .replica(index)
+          .evidence(10)
+          .some(({ height }) => height !== null),
+      );
+    expect(await cluster.world.runUntil(convicted, 10_000)).toBe(true);
+    const records = ALL.map((index) => cluster.replica(index).evidence(10));
+    expect(new Set(records.map((list) => list[0]?.height)).size).toBe(1);
+    expect(toHex(records[0]?.[0]?.offender ?? new Uint8Array())).toBe(
+      toHex(cluster.secrets[3]?.publicKey ?? new Uint8Array()),
+    );
+    await cluster.reach(cluster.height(0) + 10);
+    let carried = 0;
+    for (let height = 1; height <= cluster.height(1); height++) {
+      carried += cluster.replica(1).block(height)?.body.evidence.length ?? 0;
+    }
+    expect(carried).toBe(1);
+  });
+
+  it('a clock that is set back and forth stops nothing', async () => {
+    const cluster = new Cluster({ seed: 37 });
+    cluster.start();
+    await cluster.reach(3);
+    cluster.machines[0]?.clock.jump(-3_600_000);
+    await cluster.reach(20);
+    cluster.machines[0]?.clock.jump(3_600_000);
+    await cluster.reach(40);
+    expect(cluster.replica(1).status().engine.nullifiedViews).toBeLessThan(4);
+  });
+
+  it('a second process with one key refuses to sign when it starts', async () => {
+    const cluster = new Cluster({ seed: 38 });
+    cluster.start();
+    await cluster.reach(10);
+    const twin = cluster.twin(2);
+    cluster.start(twin);
+    await cluster.world.runFor(15_000);
+    expect(cluster.replica(twin).status().silent).toMatch(/another process signs with this key/);
+    expect(cluster.replica(twin).status().counters['sign.calls'] ?? 0).toBe(0);
+    await cluster.reach(cluster.height(0) + 10, ALL);
+  });
+
+  it('a running validator halts when its key signs elsewhere', async () => {
+    const cluster = new Cluster({ seed: 39 });
+    cluster.start();
+    await cluster.reach(5);
+    const view = cluster.replica(2).status().view + 2;
+    const statement: Statement = { kind: 'notarize', epoch: 0, view, block: 'cc'.repeat(32) };
+    cluster.network.inject(cluster.peer(0), cluster.peer(2), 'votes', voteBytes(cluster, 2, statement));
+    const error = await haltOf(cluster, 2);
+    expect(error.code).toBe('gate/duplicate-key');
+    expect(error.message).toContain(`view ${view}`);
+  });
+
+  it('a forged vote of our key halts nobody', async () => {
+    const cluster = new Cluster({ seed: 40 });
+    cluster.start();
+    await cluster.reach(5);
+    const view = cluster.replica(2).status().view + 2;
+    const forged = voteBytes(cluster, 2, { kind: 'nullify', epoch: 0, view });
+    forged[forged.length - 1] = (forged[forged.length - 1] ?? 0) ^ 1;
+    cluster.network.inject(cluster.peer(0), cluster.peer(2), 'votes', forged);
+    await cluster.reach(cluster.height(2) + 10);
+  });
+});
+
+describe('applications and upgrades', () => {
+  it('an application that is not speculative finalizes transactions through a lossy network', async () => {
+    const cluster = new Cluster({ seed: 51, speculative: false, consensus: { delta: 200 } });
+    cluster.network.setLinks({ loss: 0.05 });
+    cluster.start();
+    await cluster.reach(3);
+    for (let i = 0; i < 10; i++) {
+      const replica = cluster.replica(i % 4);
+      const result = await cluster.world.complete(replica.submit(utf8.encode(`slow ${i}`)));
+      expect((await cluster.world.complete(replica.settled(result.id), 60_000)).kind).toBe('final');
+    }
+  });
+
+  it('version 2 begins at its height, and software that does not speak it stops there', async () => {
+    const cluster = new Cluster({ seed: 52, consensus: { upgradeHeight: 6 } });
+    cluster.start();
+    await cluster.reach(8);
+    expect([5, 6].map((height) => cluster.replica(0).block(height)?.header.protocolVersion)).toEqual([1, 2]);
+    const old = new Cluster({ seed: 52, consensus: { upgradeHeight: 6 }, replica: { protocolVersion: 1 } });
+    old.start();
+    await old.reach(4);
+    expect((await haltOf(old, 0)).code).toBe('upgrade/required');
+  });
+});

@@ -1,0 +1,425 @@
+import {
+  type Application,
+  type Digest,
+  type Hash,
+  type Height,
+  MAX_TRANSACTION_BYTES,
+  MAX_TRANSACTIONS,
+  type Millis,
+  type TxAdmission,
+  toHex,
+} from '@quorate/kernel';
+import { Heap } from './heap.ts';
+
+export interface MempoolOptions {
+  /** Bound of the transactions' bytes. */
+  readonly maxBytes: number;
+  readonly maxTransactions: number;
+  readonly maxPerSender: number;
+  /** Transactions checked again after one block, at most. */
+  readonly recheckPerBlock?: number;
+  /** Ids of settled transactions that are remembered, so that a replay is answered at once. */
+  readonly rememberSettled?: number;
+  /** A transaction that was not included for this long is given up, expiry height or not. */
+  readonly maxAge?: Millis;
+  /** Transactions whose admission the application has not answered yet; more are refused. */
+  readonly maxChecking?: number;
+}
+
+export interface MempoolParts {
+  readonly application: Pick<Application, 'checkTx'>;
+  readonly hash: Hash;
+  /** A transaction that was admitted leaves without having been settled. Must not throw. */
+  readonly dropped: (id: Digest, drop: Drop) => void;
+}
+
+/** Why an admitted transaction left the mempool before it was settled. */
+export interface Drop {
+  readonly kind: 'expired' | 'evicted' | 'replaced' | 'rejected';
+  readonly reason: string;
+}
+
+export type AddResult =
+  | { readonly kind: 'accepted'; readonly id: Digest; readonly expiry: Height | null }
+  /** It waits already, or its admission is being checked. */
+  | { readonly kind: 'known'; readonly id: Digest }
+  /** It was settled not long ago: ask the transaction index. */
+  | { readonly kind: 'settled'; readonly id: Digest; readonly height: Height }
+  | { readonly kind: 'rejected'; readonly id: Digest; readonly reason: string };
+
+interface Entry {
+  readonly id: Digest;
+  readonly tx: Uint8Array;
+  readonly sender: Sender;
+  readonly nonce: bigint;
+  readonly priority: bigint;
+  readonly expiry: Height | null;
+  /** Order of arrival. */
+  readonly seq: number;
+  readonly since: Millis;
+  /** False once it left: the heap drops it when it comes up. */
+  present: boolean;
+}
+
+interface Sender {
+  readonly name: string;
+  /** In order of nonce. */
+  readonly entries: Entry[];
+  bytes: number;
+}
+
+/** A body spends this much more on each transaction than its bytes. */
+const LENGTH_PREFIX = 4;
+/** A sender with more than this fraction of the bytes is the first to yield when room is short. */
+const HOG = 16;
+
+/**
+ * Transactions that wait for a block. Each sender's keep the order of their nonces; senders take turns, higher priority first.
+ *
+ * When full, a newcomer takes the place of: first, the lowest-priority transaction of the largest sender, as long as that sender
+ * holds more than a sixteenth of the bytes; after that, the lowest-priority transaction of all (the latest among equals), if the
+ * newcomer's priority is higher. Otherwise the newcomer is refused. Nothing is evicted for a newcomer that is refused.
+ */
+export class Mempool {
+  readonly #options: Required<MempoolOptions>;
+  readonly #parts: MempoolParts;
+  readonly #byId = new Map<Digest, Entry>();
+  readonly #senders = new Map<string, Sender>();
+  readonly #byExpiry = new Map<Height, Set<Entry>>();
+  readonly #hogs = new Set<Sender>();
+  #cheapest = new Heap<Entry>(cheaper);
+  readonly #checking = new Set<Digest>();
+  readonly #settled = new Map<Digest, Height>();
+  /** Senders whose transactions must be checked again, in order. */
+  readonly #stale = new Set<string>();
+  #recheck: Promise<void> = Promise.resolve();
+  #height: Height = 0;
+  #bytes = 0;
+  #seq = 0;
+  #wake: (() => void) | null = null;
+
+  constructor(options: MempoolOptions, parts: MempoolParts) {
+    this.#options = { recheckPerBlock: 512, rememberSettled: 65_536, maxAge: 3_600_000, maxChecking: 4096, ...options };
+    this.#parts = parts;
+  }
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  has(id: Digest): boolean {
+    return this.#byId.has(id);
+  }
+
+  /** Asks the application and keeps the transaction. Never rejects: a failing application is a reason too. */
+  async add(tx: Uint8Array, now: Millis): Promise<AddResult> {
+    const id = toHex(this.#parts.hash(tx));
+    const reject = (reason: string): AddResult => ({ kind: 'rejected', id, reason });
+    const settledAt = this.#settled.get(id);
+    if (settledAt !== undefined) return { kind: 'settled', id, height: settledAt };
+    if (this.#byId.has(id) || this.#checking.has(id)) return { kind: 'known', id };
+    const limit = Math.min(MAX_TRANSACTION_BYTES, this.#options.maxBytes);
+    if (tx.length > limit) return reject(`the transaction has ${tx.length} bytes, the limit is ${limit}`);
+    if (this.#checking.size >= this.#options.maxChecking) return reject('too many transactions are being checked');
+
+    this.#checking.add(id);
+    try {
+      const admission = await this.#parts.application.checkTx(tx, { now, recheck: false });
+      if (admission.kind === 'rejected') return reject(admission.reason);
+      const settledMeanwhile = this.#settled.get(id);
+      if (settledMeanwhile !== undefined) return { kind: 'settled', id, height: settledMeanwhile };
+      const refusal = this.#admit(id, tx, admission, now);
+      return refusal === null ? { kind: 'accepted', id, expiry: admission.expiry } : reject(refusal);
+    } catch (error) {
+      return reject(`the application could not check it: ${error instanceof Error ? error.message : String(error)}`);
+    } finally {
+      this.#checking.delete(id);
+    }
+  }
+
+  /**
+   * Transactions for a block of at most `maxBytes` of body, best first: in every round each sender gives its next one, and a
+   * round goes by priority. They stay until {@link committed} names them; `excluded` are in blocks that are not executed yet.
+   */
+  candidates(maxBytes: number, excluded: ReadonlySet<Digest> = new Set()): Uint8Array[] {
+    const turns = new Heap<Turn>(sooner);
+    for (const { entries } of this.#senders.values()) {
+      const first = entries[0];
+      if (first !== undefined) turns.append({ round: 0, entry: first });
+    }
+    turns.order();
+    const chosen: Uint8Array[] = [];
+    let left = maxBytes;
+    while (chosen.length < MAX_TRANSACTIONS && left > LENGTH_PREFIX) {
+      const turn = turns.pop();
+      if (turn === undefined) break;
+      const { entry, round } = turn;
+      if (!excluded.has(entry.id)) {
+        const cost = entry.tx.length + LENGTH_PREFIX;
+        if (cost > left) continue; // and with it the sender: what follows needs this nonce first
+        chosen.push(entry.tx);
+        left -= cost;
+      }
+      const next = entry.sender.entries[round + 1];
+      if (next !== undefined) turns.push({ round: round + 1, entry: next });
+    }
+    return chosen;
+  }
+
+  /**
+   * Calls `wake` once, as soon as something waits: at once when something does. A later call replaces an earlier one.
+   * The returned function cancels it.
+   */
+  onPending(wake: () => void): () => void {
+    if (this.#byId.size > 0) {
+      wake();
+      return () => {};
+    }
+    this.#wake = wake;
+    return () => {
+      if (this.#wake === wake) this.#wake = null;
+    };
+  }
+
+  /**
+   * A block was executed: its transactions are settled, those that can no longer be included expire. Both happen at once; the
+   * promise resolves when the senders whom the block concerned, and then some others in turn, have been checked again.
+   * Bounded: what does not fit into this block's share waits for the next.
+   */
+  committed(height: Height, transactions: readonly Digest[], now: Millis): Promise<void> {
+    for (const id of transactions) {
+      this.#remember(id, height);
+      const entry = this.#byId.get(id);
+      if (entry === undefined) continue;
+      this.#stale.add(entry.sender.name);
+      this.#remove(entry);
+    }
+    this.#expire(height, now);
+    this.#recheck = this.#recheck.then(() => this.#checkAgain(now));
+    return this.#recheck;
+  }
+
+  #admit(
+    id: Digest,
+    tx: Uint8Array,
+    { sender: name, nonce, priority, expiry }: Extract<TxAdmission, { kind: 'admitted' }>,
+    since: Millis,
+  ): string | null {
+    if (expiry !== null && expiry <= this.#height) return `it expired at height ${expiry}`;
+    const sender = this.#senders.get(name) ?? { name, entries: [], bytes: 0 };
+    const at = positionOf(sender.entries, nonce);
+    const rival = sender.entries[at]?.nonce === nonce ? sender.entries[at] : undefined;
+    if (rival !== undefined && (priority <= rival.priority || priority * 100n < rival.priority * 110n)) {
+      return `a transaction with nonce ${nonce} waits; replacing it takes 110 % of its priority ${rival.priority}`;
+    }
+    if (rival === undefined && sender.entries.length >= this.#options.maxPerSender) {
+      return `the sender has ${sender.entries.length} transactions waiting, the limit`;
+    }
+    const entry: Entry = { id, tx, sender, nonce, priority, expiry, seq: this.#seq++, since, present: true };
+    const victims = this.#victimsFor(entry, rival);
+    if (victims === null) return `the mempool is full and priority ${priority} is too low`;
+    for (const victim of victims) this.#drop(victim, { kind: 'evicted', reason: 'the mempool was full' });
+    if (rival !== undefined) this.#drop(rival, { kind: 'replaced', reason: `replaced by ${id}` });
+    this.#insert(entry);
+    const wake = this.#wake;
+    this.#wake = null;
+    wake?.();
+    return null;
+  }
+
+  /** Who must go so that `entry` fits (when `rival` goes too); `null` when it is not worth it. */
+  #victimsFor(entry: Entry, rival: Entry | undefined): Entry[] | null {
+    let bytes = this.#bytes + entry.tx.length - (rival?.tx.length ?? 0);
+    let count = this.#byId.size + (rival === undefined ? 1 : 0);
+    const victims: Entry[] = [];
+    const passed: Entry[] = []; // left the heap, and must come back
+    const going = new Set<Entry>(rival === undefined ? [] : [rival]);
+    let worthIt = true;
+    const room = (): boolean => bytes <= this.#options.maxBytes && count <= this.#options.maxTransactions;
+    const take = (victim: Entry): void => {
+      victims.push(victim);
+      going.add(victim);
+      bytes -= victim.tx.length;
+      count--;
+    };
+    while (!room()) {
+      const hog = this.#largestHog(going, entry.sender);
+      const fromHog = hog === null ? null : lowestOf(hog, going);
+      if (fromHog !== null) {
+        take(fromHog);
+        continue;
+      }
+      const cheapest = this.#cheapest.pop();
+      if (cheapest === undefined) {
+        worthIt = false;
+        break;
+      }
+      if (!cheapest.present) continue;
+      passed.push(cheapest);
+      if (going.has(cheapest)) continue;
+      if (cheapest.priority >= entry.priority) {
+        worthIt = false;
+        break;
+      }
+      take(cheapest);
+    }
+    for (const back of passed) this.#cheapest.push(back);
+    return worthIt ? victims : null;
+  }
+
+  /** The sender with most bytes among those above their share, not counting what already goes; never the newcomer's own. */
+  #largestHog(going: ReadonlySet<Entry>, newcomer: Sender): Sender | null {
+    let largest: Sender | null = null;
+    let most = 0;
+    for (const hog of this.#hogs) {
+      if (hog === newcomer) continue;
+      let bytes = hog.bytes;
+      for (const entry of going) if (entry.sender === hog) bytes -= entry.tx.length;
+      if (this.#isHog(bytes) && bytes > most) {
+        largest = hog;
+        most = bytes;
+      }
+    }
+    return largest;
+  }
+
+  #isHog(bytes: number): boolean {
+    return bytes * HOG > this.#options.maxBytes;
+  }
+
+  #insert(entry: Entry): void {
+    const { sender } = entry;
+    this.#byId.set(entry.id, entry);
+    this.#senders.set(sender.name, sender);
+    sender.entries.splice(positionOf(sender.entries, entry.nonce), 0, entry);
+    this.#account(sender, entry.tx.length);
+    this.#cheapest.push(entry);
+    if (this.#cheapest.size > 64 + 2 * this.#byId.size) {
+      this.#cheapest = new Heap(cheaper);
+      for (const present of this.#byId.values()) this.#cheapest.append(present);
+      this.#cheapest.order();
+    }
+    if (entry.expiry === null) return;
+    const expiring = this.#byExpiry.get(entry.expiry) ?? new Set();
+    expiring.add(entry);
+    this.#byExpiry.set(entry.expiry, expiring);
+  }
+
+  #remove(entry: Entry): void {
+    const { sender } = entry;
+    entry.present = false;
+    this.#byId.delete(entry.id);
+    sender.entries.splice(positionOf(sender.entries, entry.nonce), 1);
+    this.#account(sender, -entry.tx.length);
+    if (sender.entries.length === 0) this.#senders.delete(sender.name);
+    if (entry.expiry === null) return;
+    const expiring = this.#byExpiry.get(entry.expiry);
+    expiring?.delete(entry);
+    if (expiring?.size === 0) this.#byExpiry.delete(entry.expiry);
+  }
+
+  #account(sender: Sender, bytes: number): void {
+    sender.bytes += bytes;
+    this.#bytes += bytes;
+    if (this.#isHog(sender.bytes)) this.#hogs.add(sender);
+    else this.#hogs.delete(sender);
+  }
+
+  #drop(entry: Entry, drop: Drop): void {
+    this.#remove(entry);
+    this.#parts.dropped(entry.id, drop);
+  }
+
+  #expire(height: Height, now: Millis): void {
+    for (const entry of this.#byId.values()) {
+      if (now - entry.since <= this.#options.maxAge) break; // and the later ones are younger
+      this.#drop(entry, { kind: 'expired', reason: `not included within ${this.#options.maxAge} ms` });
+    }
+    if (height <= this.#height) return;
+    const due = [...this.#byExpiry.keys()].filter((expiry) => expiry <= height);
+    this.#height = height;
+    for (const expiry of due) {
+      for (const entry of [...(this.#byExpiry.get(expiry) ?? [])]) {
+        this.#drop(entry, { kind: 'expired', reason: `not included up to height ${expiry}` });
+      }
+    }
+  }
+
+  #remember(id: Digest, height: Height): void {
+    this.#settled.set(id, height);
+    if (this.#settled.size <= this.#options.rememberSettled) return;
+    for (const oldest of this.#settled.keys()) {
+      this.#settled.delete(oldest);
+      return;
+    }
+  }
+
+  async #checkAgain(now: Millis): Promise<void> {
+    let left = this.#options.recheckPerBlock;
+    const others = this.#senders.size === 0 ? [] : [...this.#senders.keys()].slice(0, left);
+    for (const concerned of [[...this.#stale], others]) {
+      for (const name of concerned) {
+        if (left <= 0) return;
+        this.#stale.delete(name);
+        const sender = this.#senders.get(name);
+        if (sender === undefined) continue;
+        // Whoever was checked goes to the end of the line.
+        this.#senders.delete(name);
+        this.#senders.set(name, sender);
+        for (const entry of [...sender.entries]) {
+          left--;
+          if (!entry.present) continue;
+          try {
+            const admission = await this.#parts.application.checkTx(entry.tx, { now, recheck: true });
+            if (admission.kind === 'rejected' && entry.present) {
+              this.#drop(entry, { kind: 'rejected', reason: admission.reason });
+            }
+          } catch {
+            return; // An application that fails is dealt with where blocks are executed.
+          }
+        }
+      }
+    }
+  }
+}
+
+interface Turn {
+  readonly round: number;
+  readonly entry: Entry;
+}
+
+function sooner(a: Turn, b: Turn): boolean {
+  if (a.round !== b.round) return a.round < b.round;
+  if (a.entry.priority !== b.entry.priority) return a.entry.priority > b.entry.priority;
+  return a.entry.seq < b.entry.seq;
+}
+
+function cheaper(a: Entry, b: Entry): boolean {
+  return a.priority !== b.priority ? a.priority < b.priority : a.seq > b.seq;
+}
+
+/** Index of the first entry whose nonce is not below `nonce`. */
+function positionOf(entries: readonly Entry[], nonce: bigint): number {
+  let low = 0;
+  let high = entries.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const entry = entries[middle];
+    if (entry !== undefined && entry.nonce < nonce) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The sender's lowest priority; among equals the highest nonce, which nothing else of the sender builds on. */
+function lowestOf(sender: Sender, going: ReadonlySet<Entry>): Entry | null {
+  let lowest: Entry | null = null;
+  for (const entry of sender.entries) {
+    if (!going.has(entry) && (lowest === null || entry.priority <= lowest.priority)) lowest = entry;
+  }
+  return lowest;
+}

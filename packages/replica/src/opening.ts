@@ -1,0 +1,36 @@
+import { type Application, genesisDigest, type Store } from '@quorate/kernel';
+import type { ReplicaOptions, ReplicaParts } from './api.ts';
+import { inTurn } from './application-turns.ts';
+import { BlockStore } from './block-store.ts';
+import { Journal } from './journal.ts';
+import type { JournalEntry } from './journal-format.ts';
+
+const JOURNAL_BYTES = 4 << 20;
+
+/** What a replica opens on its disk before anything runs. */
+export interface Opened {
+  readonly application: Application;
+  readonly store: BlockStore;
+  readonly journal: Journal;
+  readonly restored: readonly JournalEntry[];
+  readonly evidenceStore: Store;
+}
+
+/** Opens everything durable. Throws `store/*`, `journal/*`, `genesis/mismatch`, `disk/*`, and closes what was open by then. */
+export async function opening(
+  { genesis, journalBytes = JOURNAL_BYTES }: ReplicaOptions,
+  { ports, hash, application, log }: ReplicaParts,
+): Promise<Opened> {
+  const { disk } = ports;
+  const store = await BlockStore.open({ genesis }, { disk, hash });
+  try {
+    const options = { chain: genesisDigest(hash, genesis), folder: 'journal', segmentBytes: journalBytes };
+    const { journal, restored, cut } = await Journal.open(options, disk);
+    if (cut > 0) log('warn', 'the journal ended in a torn record, which was cut', { bytes: cut });
+    const evidenceStore = await disk.openStore('evidence');
+    return { application: inTurn(application), store, journal, restored, evidenceStore };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}

@@ -1,0 +1,249 @@
+import {
+  Bitmap,
+  type Certificate,
+  type Clock,
+  certificateFault,
+  type Epoch,
+  type Millis,
+  QuorateError,
+  type Signer,
+  type SignerIndex,
+  type SignOutcome,
+  type Statement,
+  signedBytes,
+  toHex,
+  type View,
+  type Vote,
+  type VotingContext,
+} from '@quorate/kernel';
+import type { Log } from './api.ts';
+import type { Counters } from './counters.ts';
+
+/** Statements held back while listening; beyond it the oldest is refused. */
+const MAX_HELD = 256;
+/** Views that must have been entered, with nothing of ours in them, for listening to end early. */
+const QUIET_VIEWS = 4;
+
+export interface SigningOptions {
+  /** Δ: listening lasts two leader timeouts (2 · 2Δ), or Δ and {@link QUIET_VIEWS} views of a live network. */
+  readonly delta: Millis;
+  /** False for a validator that has never run on a chain that never moved: it has nothing to conflict with. */
+  readonly listen: boolean;
+}
+
+export interface SigningParts {
+  readonly signer: Signer;
+  readonly clock: Clock;
+  readonly now: () => Millis;
+  readonly counters: Counters;
+  readonly log: Log;
+  readonly answer: (outcome: SignOutcome) => void;
+  /** Views entered, and whether blocks are being caught up (views of the past say nothing about who lives now). */
+  readonly progress: () => { readonly view: View; readonly syncing: boolean };
+  readonly halt: (error: QuorateError) => void;
+}
+
+/** Where signatures are asked for: one call of the gate per batch, and a watch for a second process that holds our key. */
+export class Signing {
+  readonly #options: SigningOptions;
+  readonly #parts: SigningParts;
+  #asked: Statement[] = [];
+  #held: Statement[] = [];
+  #listening = false;
+  #listeningSince: Millis = 0;
+  #viewAtStart: View | null = null;
+  #stopListening: () => void = () => {};
+  #silent: string | null = null;
+  #self: SignerIndex | null = null;
+  #context: VotingContext | null = null;
+  #floor: { readonly epoch: Epoch; readonly view: View } = { epoch: 0, view: 0 };
+  #signedHere = false;
+  #listened = false;
+  #stopped = false;
+
+  constructor(options: SigningOptions, parts: SigningParts) {
+    this.#options = options;
+    this.#parts = parts;
+  }
+
+  /** Why nothing is signed although there is a key, or null. */
+  get silent(): string | null {
+    if (this.#silent !== null) return this.#silent;
+    return this.#listening ? 'listening for another process with the same key' : null;
+  }
+
+  /** The set, and our place in it, from now on. */
+  enter(epoch: Epoch, self: SignerIndex | null, context: VotingContext, floor: View): void {
+    this.#self = self;
+    this.#context = context;
+    this.#floor = { epoch, view: floor };
+    this.#held = this.#held.filter((statement) => statement.epoch >= epoch);
+  }
+
+  /** Begins to listen, when there is reason to: once, at start. */
+  begin(): void {
+    if (this.#options.listen) this.#listen();
+  }
+
+  /**
+   * The network is ahead of a replica that has not signed yet. A fresh home looks like genesis until its first peer speaks:
+   * so it listens from then on.
+   */
+  suspect(): void {
+    if (!this.#signedHere && !this.#listened) this.#listen();
+  }
+
+  #listen(): void {
+    if (this.#self === null || this.#listening || this.#stopped) return;
+    this.#listened = true;
+    this.#listening = true;
+    this.#viewAtStart = null;
+    this.#listeningSince = this.#parts.now();
+    this.#stopListening = this.#parts.clock.after(4 * this.#options.delta, () => this.#release());
+  }
+
+  /** Queues a statement of the current batch. */
+  ask(statement: Statement): void {
+    this.#asked.push(statement);
+  }
+
+  /** Ends the batch: one call of the gate. */
+  flush(): void {
+    if (this.#listening) this.#maybeRelease();
+    if (this.#asked.length === 0) return;
+    const asked = this.#asked;
+    this.#asked = [];
+    if (this.#silent !== null) {
+      for (const statement of asked) this.#parts.answer({ kind: 'refused', statement, reason: this.#silent });
+      return;
+    }
+    if (this.#listening) {
+      for (const statement of asked) this.#hold(statement);
+      return;
+    }
+    void this.#sign(asked);
+  }
+
+  /**
+   * Finalization reached this view; what we issued at or below it may be forgotten. The gate hears of it after the
+   * block store is durable.
+   */
+  async raiseFloor(epoch: Epoch, view: View): Promise<void> {
+    if (epoch < this.#floor.epoch || (epoch === this.#floor.epoch && view <= this.#floor.view)) return;
+    this.#floor = { epoch, view };
+    if (this.#self !== null) await this.#parts.signer.raiseFloor(epoch, view);
+  }
+
+  /** Looks for signatures of our key that our gate did not issue. */
+  watch(votes: readonly Vote[], certificates: readonly Certificate[]): void {
+    const self = this.#self;
+    const context = this.#context;
+    if (self === null || context === null || this.#silent !== null) return;
+    for (const vote of votes) {
+      if (vote.signer !== self || !this.#foreign(vote.statement)) continue;
+      const publicKey = context.validators.at(self)?.publicKey;
+      const message = signedBytes(context.chainId, vote.statement);
+      if (publicKey === undefined || !context.suite.verify({ publicKey, message, signature: vote.signature })) continue;
+      this.#duplicate(vote.statement, toHex(vote.signature));
+      return;
+    }
+    for (const certificate of certificates) {
+      if (!this.#foreign(certificate.statement)) continue;
+      if (Bitmap.indices(context.validators.size, certificate.signers)?.includes(self) !== true) continue;
+      if (certificateFault(context, certificate) !== null) continue;
+      this.#duplicate(certificate.statement, toHex(certificate.signature).slice(0, 256));
+      return;
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#stopListening();
+  }
+
+  /**
+   * Whether a statement with our signature would show a second process. A gate that lost its memory denies what an earlier
+   * life of this node signed: so while listening only views count that began since, and later only a gate that signs.
+   */
+  #foreign(statement: Statement): boolean {
+    const { epoch, view } = this.#floor;
+    if (statement.epoch !== epoch || statement.view <= view || this.#parts.signer.issued(statement)) return false;
+    return this.#listening ? this.#viewAtStart !== null && statement.view > this.#viewAtStart : this.#signedHere;
+  }
+
+  #duplicate(statement: Statement, signature: string): void {
+    const what = `${statement.kind} in view ${statement.view} of epoch ${statement.epoch}`;
+    const fields = { statement, signature };
+    if (this.#listening) {
+      this.#listening = false;
+      this.#stopListening();
+      this.#silent = `another process signs with this key (${what}): stop it, then restart this one`;
+      this.#parts.log('error', this.#silent, fields);
+      for (const held of this.#held.splice(0)) {
+        this.#parts.answer({ kind: 'refused', statement: held, reason: this.#silent });
+      }
+      return;
+    }
+    this.#silent = 'another process signs with this key';
+    this.#parts.log('error', `a live vote of our key was not issued here: ${what}`, fields);
+    this.#parts.halt(
+      new QuorateError(
+        'gate/duplicate-key',
+        `a vote of this validator's key that this process did not issue was seen: ${what}, signature ${signature}. ` +
+          'Two processes share the key: stop one of them for good before starting the other',
+      ),
+    );
+  }
+
+  #hold(statement: Statement): void {
+    this.#held.push(statement);
+    const oldest = this.#held.length > MAX_HELD ? this.#held.shift() : undefined;
+    if (oldest !== undefined) {
+      this.#parts.answer({
+        kind: 'refused',
+        statement: oldest,
+        reason: 'still listening for another process with this key',
+      });
+    }
+  }
+
+  #maybeRelease(): void {
+    const { view, syncing } = this.#parts.progress();
+    if (syncing || this.#viewAtStart === null) {
+      this.#viewAtStart = view;
+      return;
+    }
+    const long = this.#parts.now() - this.#listeningSince >= this.#options.delta;
+    if (long && view >= this.#viewAtStart + QUIET_VIEWS) this.#release();
+  }
+
+  #release(): void {
+    if (!this.#listening || this.#stopped) return;
+    this.#listening = false;
+    this.#stopListening();
+    this.#parts.log('info', 'no other process signs with this key: voting', {});
+    const held = this.#held.splice(0);
+    if (held.length > 0) void this.#sign(held);
+  }
+
+  async #sign(statements: readonly Statement[]): Promise<void> {
+    try {
+      const before = this.#parts.now();
+      const outcomes = await this.#parts.signer.sign(statements);
+      this.#parts.counters.add('sign.calls');
+      this.#parts.counters.sample('sign', this.#parts.now() - before);
+      if (this.#stopped) return;
+      for (const outcome of outcomes) {
+        if (outcome.kind === 'signed') this.#signedHere = true;
+        else this.#parts.counters.add('refused');
+        this.#parts.answer(outcome);
+      }
+    } catch (error) {
+      this.#parts.halt(
+        error instanceof QuorateError
+          ? error
+          : new QuorateError('replica/failed', 'the signing gate failed', { cause: error }),
+      );
+    }
+  }
+}

@@ -1,0 +1,90 @@
+import { type Application, encode, type Genesis, type Height, lastHeightOf, type SnapshotInfo } from '@quorate/kernel';
+import { epochClaimCodec } from '@quorate/light';
+import type { EpochProof, FinalityProof } from './api.ts';
+import type { BlockStore } from './block-store.ts';
+import {
+  type CheckpointAnswer,
+  type FloorAnswer,
+  MAX_CHUNK_BYTES,
+  MAX_EPOCH_PROOFS,
+  MAX_SNAPSHOTS,
+  type StateSyncRequest,
+  type StateSyncResponse,
+} from './state-sync-wire.ts';
+
+/** Bytes of epoch proofs in one answer. */
+const EPOCHS_BYTES = 4 << 20;
+/** How far above a snapshot the header that carries its state root may lie. */
+const ROOT_DISTANCE = 64;
+
+export interface ServingParts {
+  readonly genesis: Genesis;
+  readonly application: Application;
+  readonly store: BlockStore;
+}
+
+/** Answers one request of a joining node from store and application. Bounded work; the caller limits how often. */
+export async function serveStateSync(request: StateSyncRequest, parts: ServingParts): Promise<StateSyncResponse> {
+  switch (request.kind) {
+    case 'checkpoint':
+      return { kind: 'checkpoint', found: checkpoint(request.height, parts) };
+    case 'epochs':
+      return { kind: 'epochs', proofs: epochs(request.from, parts.store) };
+    case 'snapshots': {
+      const provable = (await list(parts.application)).filter(({ height }) => floor(height, parts.store) !== null);
+      return { kind: 'snapshots', snapshots: provable.slice(0, MAX_SNAPSHOTS) };
+    }
+    case 'floor':
+      return { kind: 'floor', found: floor(request.height, parts.store) };
+    case 'chunk': {
+      const { height, format, chunk } = request;
+      const bytes = (await parts.application.snapshots?.load(height, format, chunk)) ?? null;
+      return { kind: 'chunk', bytes: bytes !== null && bytes.length > MAX_CHUNK_BYTES ? null : bytes };
+    }
+  }
+}
+
+async function list(application: Application): Promise<SnapshotInfo[]> {
+  const all = (await application.snapshots?.list()) ?? [];
+  return [...all].sort((a, b) => b.height - a.height);
+}
+
+function checkpoint(height: Height, { genesis, store }: ServingParts): CheckpointAnswer | null {
+  const block = store.at(height);
+  const validators = block && store.validators(block.header.epoch);
+  if (block === null || validators === null) return null;
+  const { epoch } = block.header;
+  const first = epoch === 0 ? null : store.finalityProof(lastHeightOf(genesis.consensus, epoch - 1) + 1);
+  return { header: block.header, validators, first };
+}
+
+function epochs(from: number, store: BlockStore): EpochProof[] {
+  const proofs: EpochProof[] = [];
+  let bytes = 0;
+  for (let epoch = from; proofs.length < MAX_EPOCH_PROOFS; epoch++) {
+    const proof = store.epochProof(epoch);
+    if (proof === null) break;
+    bytes += encode(epochClaimCodec, proof).length;
+    if (proofs.length > 0 && bytes > EPOCHS_BYTES) break;
+    proofs.push(proof);
+  }
+  return proofs;
+}
+
+/** What proves a snapshot, or null: it is not final here, nothing certifies its root yet, or this node only believes its set. */
+function floor(height: Height, store: BlockStore): FloorAnswer | null {
+  const proof = store.finalityProof(height);
+  const root = proof && rootProof(height, store);
+  const staged = store.staged(height);
+  if (proof === null || root === null || staged === null || staged.provisional) return null;
+  return { floor: proof, root, staged: staged.set };
+}
+
+function rootProof(height: Height, store: BlockStore): FinalityProof | null {
+  for (let at = height + 1; at <= height + ROOT_DISTANCE; at++) {
+    const executed = store.at(at)?.header.executedHeight;
+    if (executed === undefined || executed > height) return null;
+    if (executed === height) return store.finalityProof(at);
+  }
+  return null;
+}
