@@ -9,6 +9,22 @@ export interface EdgeCase {
   readonly name: string;
   readonly item: SignedItem;
   readonly valid: boolean;
+  /** Whether its public key may enter a validator set at all. */
+  readonly admissible: boolean;
+}
+
+function accepted(name: string, item: SignedItem): EdgeCase {
+  return { name, item, valid: true, admissible: true };
+}
+
+/** Refused, and not because of its key. */
+function refused(name: string, item: SignedItem): EdgeCase {
+  return { name, item, valid: false, admissible: true };
+}
+
+/** Refused because of its key. */
+function inadmissible(name: string, item: SignedItem): EdgeCase {
+  return { name, item, valid: false, admissible: false };
 }
 
 const { Point } = ed25519;

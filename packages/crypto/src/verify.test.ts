@@ -48,7 +48,7 @@ function network(suite: SignatureSuite) {
 
 for (const [name, create, runs] of [
   ['ed25519', createEd25519Suite, 20],
-  ['bls12-381', createBls12381Suite, 4],
+  ['bls12-381', createBls12381Suite, 2],
 ] as const) {
   describe(`votes and certificates, ${name}`, () => {
     const { context, vote, certificate } = network(create());

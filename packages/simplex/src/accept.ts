@@ -8,8 +8,9 @@ import { castVote } from './vote.ts';
 /** S5: on Notarization(P, v), whether or not we notarized P: certify P if the application wants that, then accept it. */
 export function considerNotarization(state: State, round: Round): void {
   const certificate = round.notarization;
-  if (certificate === null || round.accepted) return;
+  if (certificate === null) return;
   const { digest } = fetchTowards(state, certificate);
+  if (round.accepted) return;
   if (!state.certify) {
     accept(state, round);
     return;
@@ -44,11 +45,11 @@ function accept(state: State, round: Round): void {
   enter(state, round.view + 1); // S1
 }
 
-/** Names the block of a certificate and asks for it, or for the nearest of its ancestors that is not here. */
+/** Names the block of a certificate and asks for it, or for the nearest of its ancestors that is not here; far behind, block sync does that. */
 export function fetchTowards(state: State, certificate: Certificate): BlockRef {
   const { epoch, view } = certificate.statement;
   const ref: BlockRef = { epoch, view, digest: blockOf(certificate.statement) ?? '' };
-  const missing = state.tree.missing(ref);
+  const missing = state.tree.isFull ? null : state.tree.missing(ref);
   if (missing !== null) state.fetch(missing, state.signersOf(certificate));
   return ref;
 }

@@ -1,5 +1,6 @@
 import {
   type Block,
+  blockOf,
   type Engine,
   type EngineStatus,
   type Input,
@@ -20,6 +21,7 @@ import { nullify, retryNullify } from './nullify.ts';
 import { askForCertificates, onBuilt, propose, stopAwaitingFinality } from './propose.ts';
 import type { SimplexRecord } from './records.ts';
 import { checkpoint, restore } from './restore.ts';
+import type { Round } from './round.ts';
 import { serveCertificates, serveJustification, serveProof } from './serve.ts';
 import { greet, standstill } from './standstill.ts';
 import { type EpochEnd, type SimplexOptions, type SimplexParts, State } from './state.ts';
@@ -253,7 +255,7 @@ export class Simplex implements Engine<SimplexMessage, SimplexRecord> {
       for (const round of [...state.open].sort((a, b) => a.view - b.view)) {
         considerNotarization(state, round); // S5
         considerProposal(state, round); // S3
-        if (!isOpen(round)) state.open.delete(round);
+        if (!isOpen(state, round)) state.open.delete(round);
       }
       stopAwaitingFinality(state, false);
       propose(state); // S2
@@ -261,6 +263,9 @@ export class Simplex implements Engine<SimplexMessage, SimplexRecord> {
   }
 }
 
-function isOpen(round: { notarization: unknown; accepted: boolean; proposal: unknown; verdict: string }): boolean {
-  return (round.notarization !== null && !round.accepted) || (round.proposal !== null && round.verdict === 'open');
+/** Whether a round waits for something that a later input may bring. */
+function isOpen(state: State, round: Round): boolean {
+  const block = round.notarization === null ? null : blockOf(round.notarization.statement);
+  if (block !== null && !(round.accepted && state.tree.isRooted(block))) return true;
+  return round.proposal !== null && round.verdict === 'open';
 }

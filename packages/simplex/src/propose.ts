@@ -90,10 +90,11 @@ export function askForCertificates(state: State, round: Round): void {
   const wanted: CertificateRef[] = [];
   for (let at = round.view - 1; at > state.floor.view && wanted.length + 2 <= decodeLimits.wants; at--) {
     const held = state.rounds.get(at);
-    if ((held?.nullification ?? null) === null) wanted.push({ kind: 'nullify', epoch, view: at });
     const certificate = held?.finalization ?? held?.notarization ?? null;
+    if (certificate !== null) fetchTowards(state, certificate);
+    if ((held?.nullification ?? null) !== null) continue;
+    wanted.push({ kind: 'nullify', epoch, view: at });
     if (certificate === null) wanted.push({ kind: 'notarize', epoch, view: at, block: ZERO_DIGEST });
-    else fetchTowards(state, certificate);
   }
   if (state.floor.view > 0 && state.floor.certificate === null) {
     wanted.push({ kind: 'finalize', epoch, view: state.floor.view, block: state.floor.block.ref.digest });

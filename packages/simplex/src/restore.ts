@@ -1,4 +1,5 @@
 import { blockOfHeader } from '@quorate/kernel';
+import { considerNotarization } from './accept.ts';
 import { noteCertificate } from './certificates.ts';
 import { enter } from './enter.ts';
 import { entryCertificate } from './nullify.ts';
@@ -9,11 +10,11 @@ import { votedStatements } from './vote.ts';
 /** Rebuilds what a former life wrote down, asks for its signatures again, and goes on in the view its certificates lead to. */
 export function restore(state: State, records: readonly SimplexRecord[]): void {
   state.heard.fill(state.now);
-  state.setTimer('standstill', state.timing.standstill);
   if (state.floor.block.header.epoch === state.epoch && state.floor.block.header.height >= state.lastHeight) {
     resumeEnded(state);
     return;
   }
+  state.setTimer('standstill', state.timing.standstill);
   for (const record of records) take(state, record);
   const rounds = [...state.rounds.values()].sort((a, b) => a.view - b.view);
   // Reading again what was kept must not say it again: the entry certificate below is enough.
@@ -22,6 +23,7 @@ export function restore(state: State, records: readonly SimplexRecord[]): void {
   const entered = rounds.filter((round) => round.nullification !== null || round.finalization !== null);
   const highest = Math.max(state.finalizedView, ...entered.map((round) => round.view));
   enter(state, highest + 1);
+  for (const round of rounds) considerNotarization(state, round);
   const entry = entryCertificate(state);
   if (entry !== null) state.broadcast({ kind: 'certificate', certificate: entry });
   if (state.self === null) return;
@@ -68,7 +70,6 @@ function take(state: State, record: SimplexRecord): void {
 function resumeEnded(state: State): void {
   const { block, certificate } = state.floor;
   if (certificate === null) return;
-  state.cancelTimer('standstill');
   state.ended = { last: block, proof: certificate, headers: [block.header] };
   state.effects.push({ kind: 'epochEnded', epoch: state.epoch, last: block, proof: certificate });
 }

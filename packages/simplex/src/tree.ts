@@ -23,8 +23,9 @@ export class BlockTree {
     this.#root = root;
   }
 
-  get size(): number {
-    return this.#nodes.size;
+  /** Whether only blocks that connect to the floor find room. */
+  get isFull(): boolean {
+    return this.#unrooted >= MAX_UNROOTED;
   }
 
   get(digest: Digest): Block | undefined {

@@ -382,6 +382,7 @@ describe('whatever happens', () => {
         kind: fc.constant('sign' as const),
         batch: fc.array(anyStatement, { maxLength: 6 }),
         fault: fc.constantFrom<Fault>(null, null, null, 'append', 'half-append', 'sync'),
+        tear: anyTear,
       }),
     },
     {
@@ -433,7 +434,7 @@ describe('whatever happens', () => {
             const outcomes = await gate.sign(step.batch).catch(() => null);
             if (outcomes === null) {
               attempted.push(...step.batch);
-              disk.cutPower('keep');
+              disk.cutPower(step.tear);
               await reopen();
               continue;
             }

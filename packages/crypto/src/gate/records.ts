@@ -71,7 +71,7 @@ function checkOfLength(length: number): number {
  * Records that become durable together, as they lie in the log: edge, length, check of the length, check of the payload,
  * payload, edge. The length has its own check, so that a flipped bit in it cannot pass for a frame that was cut short.
  */
-export function frame(records: readonly GateRecord[]): Uint8Array {
+function frame(records: readonly GateRecord[]): Uint8Array {
   const payload = encode(payloadCodec, [...records]);
   const framed = new Writer(HEADER_BYTES + payload.length + 1);
   framed.u8(EDGE);

@@ -1,0 +1,70 @@
+import { Command } from 'commander';
+import { asks, type ConnectionFlags, connect } from '../connection.ts';
+import { print, table } from '../output.ts';
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+
+/** `quorate status`: where a node stands. */
+export function statusCommand(): Command {
+  return asks(new Command('status').description('where a node stands: height, view, peers, whether it votes')).action(
+    async (flags: ConnectionFlags) => {
+      const status = await connect(flags.url).status();
+      print(status, flags, (s) =>
+        table([
+          ['chain', `${s.chainId} (${s.mechanism}), genesis ${s.genesis.slice(0, 16)}…`],
+          ['height', `${s.height}, ${seconds(Date.now() - s.lastBlockTime)} ago`],
+          ['block', s.digest],
+          [
+            'epoch, view',
+            `${s.epoch}, ${s.view}${s.engine.leader === null ? '' : `, led by validator ${s.engine.leader}`}`,
+          ],
+          ['executed', `${s.executedHeight}, state root ${s.stateRoot.slice(0, 16)}…`],
+          ['role', s.silent === null ? s.role : `${s.role}, silent: ${s.silent}`],
+          ['peers', s.peers.length],
+          ['mempool', `${s.mempool.transactions} transactions, ${s.mempool.bytes} bytes`],
+          ['synchronising', s.syncing ? 'yes' : 'no'],
+          ...Object.entries(s.durationsMs).map(
+            ([name, d]) => [name, `p50 ${d.p50.toFixed(1)} ms, p99 ${d.p99.toFixed(1)} ms`] as const,
+          ),
+        ]),
+      );
+    },
+  );
+}
+
+/** `quorate validators`: who votes. */
+export function validatorsCommand(): Command {
+  return asks(new Command('validators').description('the validator set of an epoch'))
+    .option('--epoch <n>', 'epoch; the current one when not given')
+    .action(async (flags: ConnectionFlags & { epoch?: string }) => {
+      const set = await connect(flags.url).validators(flags.epoch === undefined ? undefined : Number(flags.epoch));
+      print(set, flags, ({ epoch, total, quorum, members }) =>
+        [
+          `epoch ${epoch}: ${members.length} validators, total weight ${total}, quorum ${quorum}`,
+          ...members.map(
+            (m, index) => `  ${index}  weight ${m.weight}  key ${m.publicKey.slice(0, 24)}…  ${m.address}`,
+          ),
+        ].join('\n'),
+      );
+    });
+}
+
+/** `quorate block`: one finalized block. */
+export function blockCommand(): Command {
+  return asks(new Command('block').description('the finalized block at a height'))
+    .argument('<height>', 'height of the block')
+    .action(async (height: string, flags: ConnectionFlags) => {
+      const block = await connect(flags.url).block(Number(height));
+      print(block, flags, (b) =>
+        table([
+          ['height', b.header.height],
+          ['digest', b.digest],
+          ['time', new Date(b.header.time).toISOString()],
+          ['epoch, view', `${b.header.epoch}, ${b.header.view}`],
+          ['transactions', b.ids.length],
+          ['evidence', b.evidence.length],
+          ['finality', b.finality.grade],
+        ]),
+      );
+    });
+}

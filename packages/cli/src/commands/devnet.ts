@@ -1,0 +1,165 @@
+import { rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join, relative, resolve } from 'node:path';
+import { QuorateError } from '@quorate/kernel';
+import { Command } from 'commander';
+import { applicationName } from '../application-name.ts';
+import { Devnet } from '../devnet/devnet.ts';
+import { draw } from '../devnet/view.ts';
+import { integer, note } from '../output.ts';
+import { createTestnet } from '../testnet.ts';
+import { type NetworkFlags, networkOf, shapesNetwork } from './testnet.ts';
+
+interface DevnetFlags extends NetworkFlags {
+  readonly dir: string;
+  readonly app?: string;
+  readonly for?: string;
+  readonly json?: boolean;
+  readonly keep?: boolean;
+}
+
+const DRAW_MS = 500;
+const PORT_STRIDE = 10;
+const MARK = 'validator-0';
+
+async function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
+
+/** The first shift of both port ranges, in steps of a thousand, at which every port is free. */
+async function freeShift(validators: number, p2pPort: number, rpcPort: number): Promise<number> {
+  for (let shift = 0; shift < 10_000; shift += 1000) {
+    const ports = Array.from({ length: validators }, (_, i) => PORT_STRIDE * i + shift).flatMap((at) => [
+      p2pPort + at,
+      rpcPort + at,
+    ]);
+    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return shift;
+  }
+  throw new QuorateError(
+    'config/invalid',
+    `ports from ${p2pPort} on are taken: name others with --p2p-port and --rpc-port`,
+  );
+}
+
+function hintsFor(rpc: string, folder: string, hasLedger: boolean): string[] {
+  const url = rpc === 'http://127.0.0.1:26601' ? '' : ` --url ${rpc}`;
+  const home = relative('.', join(folder, 'validator-1'));
+  const first = [`npx quorate status${url}`, `npx quorate validators${url}`];
+  if (!hasLedger) return first;
+  const faucet = relative('.', join(folder, 'faucet.json'));
+  return [
+    ...first,
+    `npx quorate keys new me.json --plain                        (prints an address)`,
+    `npx quorate tx send --key ${faucet} --to ADDRESS --amount 5${url}`,
+    `npx quorate verify ADDRESS --genesis ${relative('.', join(folder, MARK, 'genesis.json'))}${url}`,
+    `npx quorate load --key ${faucet} --rate 500${url}`,
+    `kill -9 a validator's pid (see ps), then: npx quorate start --home ${home}`,
+  ];
+}
+
+/** `quorate devnet`: a network of validators on this machine, each a process with its own keys, disk and connections. */
+export function devnetCommand(): Command {
+  return shapesNetwork(
+    new Command('devnet').description('run a network of validators on this machine and watch it agree'),
+  )
+    .option('--dir <dir>', 'folder of the network; made anew each time', '.devnet')
+    .option('--keep', 'go on with the network that is in the folder')
+    .option('--app <path>', 'run your own state machine: a module that exports createApplication')
+    .option('--for <seconds>', 'stop after so long and print a summary')
+    .option(
+      '--json',
+      'one line of JSON per finalized block {height, view, epoch, time, txs, latencyMs}, and the summary',
+    )
+    .action(async (flags: DevnetFlags) => {
+      process.exitCode = await runDevnet(flags);
+    });
+}
+
+async function runDevnet(flags: DevnetFlags): Promise<number> {
+  const folder = resolve(flags.dir);
+  if (flags.keep === true) throw new QuorateError('config/invalid', '--keep: not yet');
+  await rm(folder, { recursive: true, force: true });
+  const shape = networkOf(flags);
+  const shift = await freeShift(shape.validators, shape.p2pPort, shape.rpcPort);
+  const app = flags.app === undefined ? null : resolve(flags.app);
+  const testnet = await createTestnet({
+    ...shape,
+    folder,
+    hosts: [],
+    p2pPort: shape.p2pPort + shift,
+    rpcPort: shape.rpcPort + shift,
+    application: app === null ? 'ledger' : await applicationName(app),
+    sealing: { plain: true },
+    config: app === null ? {} : { app },
+  });
+  const isTerminal = process.stdout.isTTY === true && flags.json !== true;
+  const hints = hintsFor(testnet.homes[0]?.rpc ?? '', folder, testnet.faucet !== null);
+  const devnet = new Devnet(
+    { testnet, flags: [] },
+    {
+      onBlock: (line) => {
+        if (flags.json === true) process.stdout.write(`${JSON.stringify(line)}\n`);
+        else if (!isTerminal)
+          process.stdout.write(
+            `block ${line.height}  view ${line.view}  ${line.txs} txs  final after ${line.latencyMs} ms\n`,
+          );
+      },
+      onNotice: (line) => {
+        if (!isTerminal) note(line);
+      },
+    },
+  );
+  const told = new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
+  });
+  process.on('exit', () => devnet.processes.killAll());
+  if (!isTerminal && flags.json !== true)
+    process.stdout.write(
+      `${shape.validators} validators in ${relative('.', folder) || folder}, Node ${process.versions.node}\n${hints.map((hint) => `  ${hint}`).join('\n')}\n`,
+    );
+  devnet.start();
+  const timer = flags.for === undefined ? null : integer('--for', flags.for, 1, 10_000_000);
+  const over =
+    timer === null ? new Promise<void>(() => {}) : new Promise<void>((resolve) => setTimeout(resolve, timer * 1000));
+  const screen = isTerminal ? new Screen() : null;
+  const drawing = setInterval(
+    () =>
+      screen?.show(
+        draw(devnet.view(hints), { columns: process.stdout.columns, colour: process.env.NO_COLOR === undefined }),
+      ),
+    DRAW_MS,
+  );
+  await Promise.race([told, over]);
+  clearInterval(drawing);
+  screen?.close();
+  await devnet.stop();
+  const summary = devnet.summary();
+  if (flags.json === true) process.stdout.write(`${JSON.stringify({ summary })}\n`);
+  else {
+    const { blocks, transactions, seconds, latencyMs, crashes } = summary;
+    process.stdout.write(
+      `stopped after ${seconds} s: ${blocks} blocks, ${transactions} transactions, finality p50 ${latencyMs.p50 ?? '-'} ms, p99 ${latencyMs.p99 ?? '-'} ms, ${crashes} crashes\n`,
+    );
+  }
+  return summary.blocks === 0 ? 1 : 0;
+}
+
+/** The terminal's other screen, so that what was there before comes back. */
+class Screen {
+  constructor() {
+    process.stdout.write('\u001b[?1049h\u001b[?25l');
+  }
+
+  show(lines: readonly string[]): void {
+    const visible = lines.slice(0, Math.max(1, process.stdout.rows - 1));
+    process.stdout.write(`\u001b[H${visible.map((line) => `${line}\u001b[K`).join('\n')}\u001b[J`);
+  }
+
+  close(): void {
+    process.stdout.write('\u001b[?25h\u001b[?1049l');
+  }
+}

@@ -1,0 +1,118 @@
+import { resolve } from 'node:path';
+import { createPureSuites, openGate, readKeyFile, sha256 } from '@quorate/crypto';
+import { checkGenesis, type Genesis, genesisDigest, isQuorateError, toHex } from '@quorate/kernel';
+import { loadConfig, NodeDisk, readConfigFile, readGenesis, readKey, readKeyText } from '@quorate/node';
+import { examineHome } from '@quorate/replica';
+import { Command } from 'commander';
+import { adminCall } from '../admin.ts';
+import { print } from '../output.ts';
+
+interface Finding {
+  readonly check: string;
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+/** `quorate doctor`: what a home folder holds, and whether it is sound. */
+export function doctorCommand(): Command {
+  return new Command('doctor')
+    .description('examine the home folder of a node: genesis, configuration, keys, gate, journal, store')
+    .requiredOption('--home <dir>', 'home folder', process.env.QUORATE_HOME)
+    .option('--json', 'answer as one line of JSON')
+    .action(async (flags: { home: string; json?: boolean }) => {
+      const findings = await examine(resolve(flags.home));
+      print({ home: flags.home, healthy: findings.every(({ ok }) => ok), findings }, flags, ({ healthy }) =>
+        [
+          ...findings.map(({ check, ok, detail }) => `${ok ? 'ok  ' : 'BAD '} ${check.padEnd(14)} ${detail}`),
+          healthy
+            ? 'Nothing is wrong with this home.'
+            : 'Mend what is marked BAD before this node signs again; docs/operations.md says how.',
+        ].join('\n'),
+      );
+      if (findings.some(({ ok }) => !ok)) process.exitCode = 1;
+    });
+}
+
+async function examine(home: string): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const check = async <T>(
+    name: string,
+    look: () => Promise<readonly [detail: string, found: T]>,
+  ): Promise<T | null> => {
+    try {
+      const [detail, found] = await look();
+      findings.push({ check: name, ok: true, detail });
+      return found;
+    } catch (error) {
+      findings.push({
+        check: name,
+        ok: false,
+        detail: isQuorateError(error) ? `${error.code}: ${error.message}` : String(error),
+      });
+      return null;
+    }
+  };
+  const genesis = await check('genesis', async () => {
+    const found = await readGenesis(home);
+    checkGenesis(found, createPureSuites().get(found.suite));
+    return [`${found.chainId}, ${found.validators.size} validators, digest ${genesisDigest(sha256, found)}`, found];
+  });
+  await check('configuration', async () => {
+    loadConfig({ file: await readConfigFile(home), environment: process.env });
+    return ['every setting is valid', null];
+  });
+  for (const kind of ['node', 'validator'] as const) {
+    await check(`${kind} key`, async () => {
+      const text = await readKeyText(home, kind);
+      if (text === null) return [kind === 'validator' ? 'none: this node observes' : 'none', null];
+      const { suite, publicKey, encrypted } = readKeyFile(text);
+      const index = kind === 'validator' ? genesis?.validators.indexOfKey(publicKey) : undefined;
+      const place = index === undefined || index === null ? '' : `, validator ${index} of genesis`;
+      return [`${suite} ${toHex(publicKey).slice(0, 24)}… ${encrypted ? 'encrypted' : 'NOT encrypted'}${place}`, null];
+    });
+  }
+  const running = await adminCall(home, 'status').catch(() => null);
+  if (running !== null) {
+    findings.push({
+      check: 'process',
+      ok: true,
+      detail: 'a node runs here: gate, journal and store are its own; stop it to examine them',
+    });
+    return findings;
+  }
+  if (genesis !== null) await examineDisk(home, genesis, check);
+  return findings;
+}
+
+async function examineDisk(
+  home: string,
+  genesis: Genesis,
+  check: <T>(name: string, look: () => Promise<readonly [detail: string, found: T]>) => Promise<T | null>,
+): Promise<void> {
+  const disk = await check('lock', async () => ['no other process uses this home', await NodeDisk.open(home)]);
+  if (disk === null) return;
+  try {
+    await check('gate', async () => {
+      const secret = await readKey(home, 'validator', process.env.QUORATE_PASSPHRASE ?? null, createPureSuites());
+      if (secret === null) return ['no voting key', null];
+      if ((await disk.listFiles('gate/')).length === 0)
+        return ['no record of what the key signed: the node will observe until the next epoch', null];
+      const gate = await openGate({ chainId: genesis.chainId, secret, allowFresh: false }, { disk });
+      const { status } = gate;
+      await gate.close();
+      return [status.kind === 'observer' ? status.reason : status.kind, null];
+    });
+    for (const { name, detail } of await examineHome({ genesis }, { disk, hash: sha256 })) {
+      await check(name, async () => {
+        if (detail instanceof Error) throw detail;
+        return [detail, null];
+      });
+    }
+    await check('disk', async () => {
+      const { used, free } = await disk.usage();
+      return [`${(used / 1e6).toFixed(1)} MB used, ${(free / 1e9).toFixed(1)} GB free`, null];
+    });
+  } finally {
+    await disk.close();
+  }
+}

@@ -1,0 +1,36 @@
+import { Command } from 'commander';
+import { adminCall } from '../admin.ts';
+import { asks, type ConnectionFlags, connect } from '../connection.ts';
+import { print, table } from '../output.ts';
+
+/** `quorate snapshot`: snapshots of the application's state, and how another node joins from one. */
+export function snapshotCommand(): Command {
+  const snapshot = new Command('snapshot').description("snapshots of the application's state, and joining from one");
+  snapshot
+    .command('take')
+    .description('ask the running node of a home to take a snapshot of its committed state now')
+    .requiredOption('--home <dir>', 'home folder of the running node', process.env.QUORATE_HOME)
+    .option('--json', 'answer as one line of JSON')
+    .action(async (flags: { home: string; json?: boolean }) => {
+      print(await adminCall(flags.home, 'snapshot'), flags, (taken) => `taken: ${JSON.stringify(taken)}`);
+    });
+  asks(
+    snapshot
+      .command('trust')
+      .description('the settings with which a new node joins by state sync; check the digest with somebody you trust'),
+  ).action(async (flags: ConnectionFlags) => {
+    const { height, digest, time } = await connect(flags.url).checkpoint();
+    print({ height, digest, time }, flags, (trust) =>
+      table([
+        ['height', trust.height],
+        ['digest', trust.digest],
+        ['of', new Date(trust.time).toISOString()],
+        [
+          'join with',
+          `quorate start --home <dir> --state-sync-height ${trust.height} --state-sync-digest ${trust.digest}`,
+        ],
+      ]),
+    );
+  });
+  return snapshot;
+}

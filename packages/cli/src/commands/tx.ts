@@ -1,0 +1,60 @@
+import { Sender } from '@quorate/client';
+import { sha256 } from '@quorate/crypto';
+import { parseAddress } from '@quorate/ledger';
+import { Command } from 'commander';
+import { asks, type ConnectionFlags, connect } from '../connection.ts';
+import { amount, print, table } from '../output.ts';
+import { loadKey } from '../secrets.ts';
+
+interface SendFlags extends ConnectionFlags {
+  readonly key: string;
+  readonly to: string;
+  readonly amount: string;
+  readonly passphraseFile?: string;
+}
+
+/** `quorate tx`: send a payment, look a transaction up. */
+export function txCommand(): Command {
+  const tx = new Command('tx').description('send a payment, look a transaction up');
+  asks(tx.command('send').description('pay from an account and wait until the payment is final'))
+    .requiredOption('--to <address>', 'receiving address')
+    .requiredOption('--amount <n>', 'tokens, in the smallest unit')
+    .option('--key <file>', 'key file of the paying account', '.devnet/faucet.json')
+    .option('--passphrase-file <file>', 'file with the passphrase of the key file')
+    .action(async (flags: SendFlags) => {
+      const value = amount('--amount', flags.amount);
+      const key = await loadKey(flags.key, 'account', flags.passphraseFile);
+      const sender = await Sender.open({}, { client: connect(flags.url), key });
+      const began = performance.now();
+      const result = await sender.send({ kind: 'transfer', to: parseAddress(sha256, flags.to), amount: value });
+      const took = Math.round(performance.now() - began);
+      print({ ...result, from: sender.address, ms: took }, flags, (r) =>
+        r.status === 'final'
+          ? table([
+              ['transaction', r.id],
+              [r.receipt.code === 0 ? 'final' : 'failed', `at height ${r.height}, ${r.ms} ms after it was sent`],
+              ...(r.receipt.code === 0 ? [] : [['reason', r.receipt.log] as const]),
+            ])
+          : `${r.status}  ${r.id}${'reason' in r ? `: ${r.reason}` : ''}`,
+      );
+      if (result.status !== 'final' || result.receipt.code !== 0) process.exitCode = 1;
+    });
+  asks(tx.command('status').description('what became of a transaction'))
+    .argument('<id>', 'digest of the transaction')
+    .action(async (id: string, flags: ConnectionFlags) => {
+      const status = await connect(flags.url).transaction(id);
+      print(status, flags, (s) => {
+        switch (s.status) {
+          case 'unknown':
+            return 'unknown to this node: never received, or older than it remembers';
+          case 'pending':
+            return `pending since ${new Date(s.since).toISOString()}`;
+          case 'final':
+            return `final at height ${s.height}, place ${s.index}${s.receipt.code === 0 ? '' : `; failed: ${s.receipt.log}`}`;
+          default:
+            return `${s.status}: ${s.reason}`;
+        }
+      });
+    });
+  return tx;
+}

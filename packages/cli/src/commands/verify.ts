@@ -1,0 +1,188 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { type TrustRoot, VerifyingClient } from '@quorate/client';
+import { isHex, isQuorateError, QuorateError, type SuiteName } from '@quorate/kernel';
+import { createNativeSuites, parseGenesis } from '@quorate/node';
+import { Command } from 'commander';
+import { asks, type ConnectionFlags, connect } from '../connection.ts';
+import { integer, print, table } from '../output.ts';
+
+const HOURS = 3_600_000;
+const DEFAULT_GENESIS = '.devnet/validator-0/genesis.json';
+
+interface TrustFlags {
+  readonly genesis?: string;
+  readonly checkpoint?: string;
+  readonly chainId?: string;
+  readonly epochLength?: string;
+  readonly suite?: string;
+  readonly trustingHours: string;
+  readonly trustFile?: string;
+  readonly allowExpired?: boolean;
+}
+
+/** Adds the flags that say what to trust, for commands that verify. */
+function trusts(command: Command): Command {
+  return command
+    .option('--genesis <file>', `trust this genesis file (default: ${DEFAULT_GENESIS})`)
+    .option('--checkpoint <height:digest>', 'trust this block instead; needs --chain-id, --epoch-length and --suite')
+    .option('--chain-id <id>', 'chain of the checkpoint')
+    .option('--epoch-length <n>', 'heights per epoch of that chain')
+    .option('--suite <suite>', 'signature suite of that chain: ed25519 or bls12-381')
+    .option('--trusting-hours <n>', 'how long verified trust lasts; shorter than unbonding takes', '336')
+    .option('--trust-file <file>', 'keep the trust that was reached there, and go on from it')
+    .option('--allow-expired', 'build on trust that is older than that, knowing that its signers may have unbonded');
+}
+
+async function rootOf(flags: TrustFlags): Promise<TrustRoot> {
+  if (flags.checkpoint === undefined) {
+    const file = flags.genesis ?? DEFAULT_GENESIS;
+    try {
+      return { kind: 'genesis', genesis: parseGenesis(await readFile(resolve(file), 'utf8')) };
+    } catch (error) {
+      if (isQuorateError(error)) throw error;
+      throw new QuorateError(
+        'light/untrusted',
+        `${file} cannot be read: name what to trust with --genesis or --checkpoint`,
+        { cause: error },
+      );
+    }
+  }
+  const [height = '', digest = ''] = flags.checkpoint.split(':');
+  if (!isHex(digest, 32))
+    throw new QuorateError(
+      'config/invalid',
+      '--checkpoint: wanted is height:digest, the digest as 64 hexadecimal characters',
+    );
+  const { chainId, epochLength, suite } = flags;
+  if (chainId === undefined || epochLength === undefined || suite === undefined) {
+    throw new QuorateError(
+      'config/invalid',
+      '--checkpoint needs --chain-id, --epoch-length and --suite: a server must not choose them',
+    );
+  }
+  return {
+    kind: 'checkpoint',
+    chainId,
+    epochLength: integer('--epoch-length', epochLength, 2, Number.MAX_SAFE_INTEGER),
+    suite: suiteNamed(suite),
+    height: integer('--checkpoint', height, 1, Number.MAX_SAFE_INTEGER),
+    digest,
+  };
+}
+
+function suiteNamed(name: string): SuiteName {
+  if (name === 'ed25519' || name === 'bls12-381') return name;
+  throw new QuorateError('config/invalid', `--suite: ${name} is not ed25519 or bls12-381`);
+}
+
+async function verifierOf(flags: TrustFlags & ConnectionFlags): Promise<VerifyingClient> {
+  const root = await rootOf(flags);
+  const { trustFile } = flags;
+  const name = root.kind === 'genesis' ? root.genesis.suite : root.suite;
+  const suite = createNativeSuites([name === 'bls12-381' ? name : 'ed25519']).get(name);
+  return new VerifyingClient(
+    {
+      root,
+      trustingPeriod: integer('--trusting-hours', flags.trustingHours, 1, 100_000) * HOURS,
+      storedTrust: trustFile === undefined ? null : await readFile(trustFile, 'utf8').catch(() => null),
+      allowExpired: flags.allowExpired === true,
+    },
+    {
+      client: connect(flags.url),
+      suite,
+      onTrust: async (json) => {
+        if (trustFile !== undefined) await writeFile(trustFile, json, { mode: 0o600 });
+      },
+    },
+  );
+}
+
+/** `quorate verify`: an account's balance, believed because it is proven. */
+export function verifyCommand(): Command {
+  return trusts(
+    asks(
+      new Command('verify').description(
+        "prove an account's balance, with trust in genesis or a checkpoint and in no server",
+      ),
+    ),
+  )
+    .argument('<address>', 'address of the account')
+    .option('--compare <url>', 'also ask this server, and show the evidence when the two contradict each other')
+    .action(async (address: string, flags: TrustFlags & ConnectionFlags & { compare?: string }) => {
+      const verifier = await verifierOf(flags);
+      const { account, height, header } = await verifier.verifiedAccount(address);
+      const comparison =
+        flags.compare === undefined ? null : await verifier.compareWith(connect(flags.compare), header.header.height);
+      const fork = comparison?.kind === 'fork' ? comparison.fork : null;
+      const answer = {
+        address,
+        balance: account === null ? null : account.balance.toString(),
+        nonce: account?.nonce ?? null,
+        height,
+        certifiedBy: {
+          height: header.header.height,
+          epoch: header.header.epoch,
+          digest: header.digest,
+          time: header.header.time,
+        },
+        root: flags.checkpoint === undefined ? 'genesis' : 'checkpoint',
+        agrees: comparison === null ? null : fork === null,
+        conflict:
+          fork === null
+            ? null
+            : {
+                height: fork.height,
+                signersOfBoth: fork.common,
+                weight: fork.weight,
+                selfContainedEvidence: fork.evidence.length,
+              },
+      };
+      print(answer, flags, (a) =>
+        table([
+          ['address', a.address],
+          ['balance', a.balance ?? 'no such account, and that is proven'],
+          ['nonce', a.nonce ?? '-'],
+          ['state after', `height ${a.height}`],
+          [
+            'certified by',
+            `block ${a.certifiedBy.height} of epoch ${a.certifiedBy.epoch}, ${new Date(a.certifiedBy.time).toISOString()}`,
+          ],
+          ['trust from', a.root],
+          ...(a.agrees === true ? [['compared', 'both servers agree'] as const] : []),
+          ...(a.conflict === null
+            ? []
+            : [
+                [
+                  'CONFLICT',
+                  `two blocks final at height ${a.conflict.height}; weight ${a.conflict.weight} signed both`,
+                ] as const,
+              ]),
+        ]),
+      );
+      if (fork !== null)
+        throw new QuorateError(
+          'light/conflict',
+          `two blocks are finalized at height ${fork.height}: trust no server of this chain`,
+        );
+    });
+}
+
+/** `quorate account`: the same, short. */
+export function accountCommand(): Command {
+  return trusts(
+    asks(new Command('account').description('balance and nonce of an account, proven against genesis or a checkpoint')),
+  )
+    .argument('<address>', 'address of the account')
+    .action(async (address: string, flags: TrustFlags & ConnectionFlags) => {
+      const { account, height } = await (await verifierOf(flags)).verifiedAccount(address);
+      const answer = {
+        address,
+        balance: (account?.balance ?? 0n).toString(),
+        nonce: account?.nonce ?? 0,
+        height,
+        proven: true,
+      };
+      print(answer, flags, (a) => `balance ${a.balance}, nonce ${a.nonce} after height ${a.height}, proven`);
+    });
+}

@@ -1,0 +1,40 @@
+import { QuorateError } from '@quorate/kernel';
+import { exitCodeOf, failureLine } from '@quorate/node';
+
+/** Prints one value: as a line of JSON for machines, else as the text made of it for people. */
+export function print<T>(value: T, options: { readonly json?: boolean | undefined }, text: (value: T) => string): void {
+  process.stdout.write(`${options.json === true ? JSON.stringify(value) : text(value)}\n`);
+}
+
+/** A note to the person at the terminal, beside the answer. */
+export function note(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** `name  value` lines with the names padded to one width. */
+export function table(rows: readonly (readonly [name: string, value: string | number])[]): string {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
+}
+
+/** Ends the process with the error's line and exit code. */
+export function fail(error: unknown): never {
+  process.stderr.write(`${failureLine(error)}\n`);
+  process.exit(exitCodeOf(error));
+}
+
+/** A whole number in [from, to], given as text on the command line. Throws `config/invalid` naming the flag. */
+export function integer(flag: string, text: string, from: number, to: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= from && value <= to) return value;
+  throw new QuorateError(
+    'config/invalid',
+    `${flag}: ${JSON.stringify(text)} is not a whole number from ${from} to ${to}`,
+  );
+}
+
+/** A token amount given as text. Throws `config/invalid` naming the flag. */
+export function amount(flag: string, text: string): bigint {
+  if (/^[1-9][0-9]{0,19}$/.test(text)) return BigInt(text);
+  throw new QuorateError('config/invalid', `${flag}: ${JSON.stringify(text)} is not an amount of at least 1`);
+}

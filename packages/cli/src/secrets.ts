@@ -1,0 +1,69 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { Writable } from 'node:stream';
+import { createPureSuites, decryptKey, encryptKey, type KeyKind, readKeyFile } from '@quorate/crypto';
+import { QuorateError, type SecretKey } from '@quorate/kernel';
+import { createRandom } from '@quorate/node';
+
+async function readPassphrase(file: string): Promise<string> {
+  return (await readFile(file, 'utf8')).replace(/\r?\n$/, '');
+}
+
+/** Asks on the terminal without echo. Throws `key/decrypt` when there is no terminal. */
+async function ask(question: string): Promise<string> {
+  if (process.stdin.isTTY !== true) {
+    throw new QuorateError(
+      'key/decrypt',
+      `${question}: no terminal to ask on; use --passphrase-file or QUORATE_PASSPHRASE`,
+    );
+  }
+  process.stderr.write(`${question}: `);
+  const silence = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: process.stdin, output: silence, terminal: true });
+  const answer = await new Promise<string>((resolve) => lines.question('', resolve));
+  lines.close();
+  process.stderr.write('\n');
+  return answer;
+}
+
+/** The passphrase from the file, QUORATE_PASSPHRASE, or the terminal. */
+export async function passphrase(question: string, file: string | undefined): Promise<string> {
+  if (file !== undefined) return readPassphrase(file);
+  return process.env.QUORATE_PASSPHRASE ?? ask(question);
+}
+
+/** The key in a key file; asks for the passphrase when the file is encrypted. Throws `key/*` naming the file. */
+export async function loadKey(path: string, kind: KeyKind, passphraseFile?: string): Promise<SecretKey> {
+  try {
+    const text = await readFile(path, 'utf8');
+    const secret = readKeyFile(text).encrypted ? await passphrase(`Passphrase of ${path}`, passphraseFile) : null;
+    return decryptKey(text, kind, secret, createPureSuites());
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    throw new QuorateError(error instanceof QuorateError ? error.code : 'key/invalid', `${path}: ${problem}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Text of a key file: open when `plain`, else sealed under a passphrase. */
+export async function sealKey(
+  key: SecretKey,
+  kind: KeyKind,
+  options: { readonly plain: boolean; readonly passphraseFile?: string | undefined },
+): Promise<string> {
+  if (options.plain) return encryptKey(key, kind, { plain: true });
+  const secret = await passphrase('Passphrase for the new key', options.passphraseFile);
+  if (secret === '') throw new QuorateError('key/invalid', 'an empty passphrase seals nothing: use --plain to say so');
+  return encryptKey(key, kind, { passphrase: secret, random: createRandom() });
+}
+
+/** Writes a new key file, mode 0600. Never overwrites. */
+export async function writeKey(path: string, text: string): Promise<void> {
+  try {
+    await writeFile(path, text, { mode: 0o600, flag: 'wx' });
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    throw new QuorateError('key/invalid', `${path}: ${problem}`, { cause: error });
+  }
+}

@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createPureSuites, encryptKey, initialiseGate, type KeySealing, sha256 } from '@quorate/crypto';
+import { type Genesis, QuorateError, type SecretKey, type SuiteName, toHex, ValidatorSet } from '@quorate/kernel';
+import { addressOf, DEFAULT_PARAMETERS, encodeLedgerGenesis, formatAddress } from '@quorate/ledger';
+import { NodeDisk, writeConfigFile, writeGenesis, writeKeyText } from '@quorate/node';
+import { writeKey } from './secrets.ts';
+
+/** What a new network looks like. */
+export interface TestnetOptions {
+  readonly folder: string;
+  readonly chainId: string;
+  readonly validators: number;
+  readonly suite: Exclude<SuiteName, 'simulated'>;
+  readonly mechanism: string;
+  /** Host of each validator, in turn; all on this machine when empty. */
+  readonly hosts: readonly string[];
+  /** Ports of the first validator; on one host each further one takes the next ten. */
+  readonly p2pPort: number;
+  readonly rpcPort: number;
+  readonly delta: number;
+  readonly epochLength: number;
+  /** First height of protocol version 2; 0 for never. */
+  readonly upgradeHeight: number;
+  /** Name of the application, and its part of genesis when it is not the ledger. */
+  readonly application: string;
+  readonly sealing: KeySealing;
+  /** Extra settings for every node's config.json, by section. */
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+export interface TestnetHome {
+  readonly name: string;
+  readonly home: string;
+  readonly rpc: string;
+  readonly p2p: string;
+}
+
+export interface Testnet {
+  readonly genesis: Genesis;
+  readonly homes: readonly TestnetHome[];
+  /** Key file of the account that owns the free tokens; null when the application is not the ledger. */
+  readonly faucet: { readonly file: string; readonly address: string } | null;
+}
+
+/** Voting weight of each validator of a new network, and the free tokens of its faucet. */
+const WEIGHT = 1000;
+const FAUCET_BALANCE = 10n ** 18n;
+const PORTS_PER_NODE = 10;
+
+interface Member {
+  readonly name: string;
+  readonly voting: SecretKey;
+  readonly node: SecretKey;
+  readonly p2p: string;
+  readonly rpcHost: string;
+  readonly rpcPort: number;
+}
+
+/** Makes keys, genesis and one home folder per validator in an empty folder. Throws `config/invalid` when it is not empty. */
+export async function createTestnet(options: TestnetOptions): Promise<Testnet> {
+  const { folder, chainId, sealing } = options;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  if ((await readdir(folder)).length > 0) {
+    throw new QuorateError('config/invalid', `${folder} is not empty: name a new folder, keys are never overwritten`);
+  }
+  const suites = createPureSuites();
+  const members = Array.from({ length: options.validators }, (_, index): Member => {
+    const host = options.hosts[index % Math.max(1, options.hosts.length)] ?? '127.0.0.1';
+    const shift = PORTS_PER_NODE * Math.floor(index / Math.max(1, options.hosts.length));
+    return {
+      name: `validator-${index}`,
+      voting: suites.get(options.suite).secretFromSeed(randomBytes(32)),
+      node: suites.get('ed25519').secretFromSeed(randomBytes(32)),
+      p2p: `${host}:${options.p2pPort + shift}`,
+      rpcHost: '127.0.0.1',
+      rpcPort: options.rpcPort + shift,
+    };
+  });
+  const faucetKey = suites.get('ed25519').secretFromSeed(randomBytes(32));
+  const genesis = genesisOf(options, members, faucetKey);
+  const homes: TestnetHome[] = [];
+  for (const member of members) {
+    const home = join(folder, member.name);
+    await writeGenesis(home, genesis);
+    await writeConfigFile(home, {
+      ...options.config,
+      p2p: { listen: member.p2p },
+      rpc: { ...rpcSection(options.config), host: member.rpcHost, port: member.rpcPort },
+    });
+    await writeKeyText(home, 'validator', encryptKey(member.voting, 'validator', sealing));
+    await writeKeyText(home, 'node', encryptKey(member.node, 'node', sealing));
+    const disk = await NodeDisk.open(home);
+    await initialiseGate({ chainId, secret: member.voting }, { disk });
+    await disk.close();
+    homes.push({ name: member.name, home, rpc: `http://${member.rpcHost}:${member.rpcPort}`, p2p: member.p2p });
+  }
+  if (options.application !== 'ledger') return { genesis, homes, faucet: null };
+  const file = join(folder, 'faucet.json');
+  await writeKey(file, encryptKey(faucetKey, 'account', sealing));
+  return { genesis, homes, faucet: { file, address: formatAddress(sha256, addressOf(sha256, faucetKey.publicKey)) } };
+}
+
+function rpcSection(config: Readonly<Record<string, unknown>>): object {
+  return typeof config.rpc === 'object' && config.rpc !== null ? config.rpc : {};
+}
+
+function genesisOf(options: TestnetOptions, members: readonly Member[], faucet: SecretKey): Genesis {
+  const validators = new ValidatorSet(
+    members.map(({ voting, node, p2p }) => ({
+      publicKey: voting.publicKey,
+      weight: WEIGHT,
+      proof: voting.prove(),
+      peer: toHex(node.publicKey),
+      address: p2p,
+    })),
+  );
+  return {
+    chainId: options.chainId,
+    time: Date.now(),
+    suite: options.suite,
+    consensus: {
+      mechanism: options.mechanism,
+      delta: options.delta,
+      maxTimeout: 60_000,
+      epochLength: options.epochLength,
+      maxBlockBytes: 4 << 20,
+      evidenceWindow: 100_000,
+      upgradeHeight: options.upgradeHeight,
+    },
+    validators,
+    application: options.application,
+    appState: options.application === 'ledger' ? ledgerState(members, faucet) : new TextEncoder().encode('{}'),
+  };
+}
+
+function ledgerState(members: readonly Member[], faucet: SecretKey): Uint8Array {
+  const owner = addressOf(sha256, faucet.publicKey);
+  return encodeLedgerGenesis(sha256, {
+    ...DEFAULT_PARAMETERS,
+    accounts: [{ address: owner, balance: FAUCET_BALANCE }],
+    stakes: members.map(({ voting }) => ({
+      publicKey: voting.publicKey,
+      owner,
+      amount: BigInt(WEIGHT) * DEFAULT_PARAMETERS.stakeUnit,
+    })),
+  });
+}

@@ -1,0 +1,267 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { encryptKey } from '@quorate/crypto';
+import { type Digest, type Genesis, type SecretKey, toHex, ValidatorSet } from '@quorate/kernel';
+import { addressOf, DEFAULT_PARAMETERS, encodeLedgerGenesis, signTransaction } from '@quorate/ledger';
+import { afterEach, describe, expect, test } from 'vitest';
+import { loadConfig } from './config.ts';
+import { writeGenesis, writeKeyText } from './home.ts';
+import { createNodeHash } from './native/node-hash.ts';
+import { createNativeSuites } from './native/suites.ts';
+import { createNode, type NodeOverrides, type QuorateNode } from './node.ts';
+import { EXIT, exitCodeOf, runNode } from './run.ts';
+
+const hash = createNodeHash();
+const suites = createNativeSuites();
+const ed25519 = suites.get('ed25519');
+const alice = ed25519.secretFromSeed(new Uint8Array(32).fill(200));
+const bob = ed25519.secretFromSeed(new Uint8Array(32).fill(201));
+const folders: string[] = [];
+const nodes = new Set<QuorateNode>();
+
+afterEach(async () => {
+  await Promise.all([...nodes].map((node) => node.stop()));
+  nodes.clear();
+  await Promise.all(folders.splice(0).map((folder) => rm(folder, { recursive: true, force: true })));
+});
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  const ports = await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<number>((resolve) => {
+          server.listen(0, '127.0.0.1', () => {
+            const address = server.address();
+            resolve(address !== null && typeof address === 'object' ? address.port : 0);
+          });
+        }),
+    ),
+  );
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+interface Network {
+  readonly genesis: Genesis;
+  readonly homes: readonly string[];
+  readonly listen: readonly string[];
+  readonly lines: string[];
+}
+
+/** Home folders of a chain with `count` validators, and one observer at the end. */
+async function network(count: number, change: Partial<Genesis['consensus']> = {}): Promise<Network> {
+  const ports = await freePorts(count + 1);
+  const listen = ports.map((port) => `127.0.0.1:${port}`);
+  const keys = ports.map((_, i): readonly [node: SecretKey, voting: SecretKey] => [
+    ed25519.secretFromSeed(new Uint8Array(32).fill(i + 1)),
+    ed25519.secretFromSeed(new Uint8Array(32).fill(i + 101)),
+  ]);
+  const members = keys.slice(0, count).map(([node, voting], i) => ({
+    publicKey: voting.publicKey,
+    weight: 1,
+    proof: voting.prove(),
+    peer: toHex(node.publicKey),
+    address: listen[i] ?? '',
+  }));
+  const genesis: Genesis = {
+    chainId: 'node-test',
+    time: Date.now() - 1000,
+    suite: 'ed25519',
+    consensus: {
+      mechanism: 'simplex',
+      delta: 1000,
+      maxTimeout: 60_000,
+      epochLength: 1000,
+      maxBlockBytes: 1 << 20,
+      evidenceWindow: 1000,
+      upgradeHeight: 0,
+      ...change,
+    },
+    validators: new ValidatorSet(members),
+    application: 'ledger',
+    appState: encodeLedgerGenesis(hash, {
+      ...DEFAULT_PARAMETERS,
+      accounts: [{ address: addressOf(hash, alice.publicKey), balance: 1_000_000_000n }],
+      stakes: members.map(({ publicKey }) => ({
+        publicKey,
+        owner: addressOf(hash, alice.publicKey),
+        amount: DEFAULT_PARAMETERS.stakeUnit,
+      })),
+    }),
+  };
+  const homes: string[] = [];
+  for (const [i, [node, voting]] of keys.entries()) {
+    const home = await mkdtemp(join(tmpdir(), `quorate-node-${i}-`));
+    folders.push(home);
+    homes.push(home);
+    await writeGenesis(home, genesis);
+    await writeKeyText(home, 'node', encryptKey(node, 'node', { plain: true }));
+    if (i < count) await writeKeyText(home, 'validator', encryptKey(voting, 'validator', { plain: true }));
+  }
+  return { genesis, homes, listen, lines: [] };
+}
+
+async function boot(net: Network, index: number, overrides: NodeOverrides = {}): Promise<QuorateNode> {
+  const flags = { 'p2p-listen': net.listen[index] ?? '' };
+  const log: NodeOverrides['log'] = (level, message, fields) => {
+    if (level !== 'debug') net.lines.push(`${index} ${level} ${message} ${JSON.stringify(fields ?? {})}`);
+  };
+  const node = await createNode(
+    { home: net.homes[index] ?? '', config: loadConfig({ flags }).config },
+    { freshGate: 'genesis', log, ...overrides },
+  );
+  nodes.add(node);
+  return node;
+}
+
+async function until(net: Network, what: () => boolean, ms = 30_000): Promise<void> {
+  const deadline = performance.now() + ms;
+  while (!what()) {
+    if (performance.now() > deadline)
+      throw new Error(`not within ${ms} ms: ${what}\n${net.lines.slice(-40).join('\n')}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+const heightOf = (node: QuorateNode): number => node.replica.status().height;
+
+function transfer(nonce: number, amount: bigint): Uint8Array {
+  const action = { kind: 'transfer', to: addressOf(hash, bob.publicKey), amount } as const;
+  return signTransaction(hash, alice, { chainId: 'node-test', nonce, fee: 10_000n, expiry: 0, action });
+}
+
+function sameRoots(all: readonly QuorateNode[], height: number): Digest {
+  const roots = new Set(all.map((node) => node.replica.block(height)?.header.stateRoot));
+  expect(roots.size).toBe(1);
+  const [root] = roots;
+  return root ?? '';
+}
+
+describe('four validators and an observer in one process, on real ports', () => {
+  test('finalize blocks and transactions, survive a restart and agree', async () => {
+    const net = await network(4);
+    const started = performance.now();
+    const all = await Promise.all([0, 1, 2, 3].map((i) => boot(net, i)));
+    await Promise.all(all.map((node) => node.start()));
+    await until(net, () => all.every((node) => heightOf(node) >= 1));
+    expect(performance.now() - started).toBeLessThan(20_000);
+
+    const [first, second, third, fourth] = all;
+    if (first === undefined || second === undefined || third === undefined || fourth === undefined) throw new Error();
+    const result = await first.replica.submit(transfer(0, 5n));
+    expect(result.kind).toBe('accepted');
+    const settled = await first.replica.settled(result.id);
+    expect(settled).toMatchObject({ kind: 'final', receipt: { code: 0 } });
+    expect(first.ready()).toMatchObject({ ready: true, phase: 'running', peers: 3, silent: null });
+
+    await fourth.stop();
+    expect(fourth.ready()).toMatchObject({ ready: false, phase: 'stopped' });
+    nodes.delete(fourth);
+    const next = await second.replica.submit(transfer(1, 6n));
+    expect(await second.replica.settled(next.id)).toMatchObject({ kind: 'final', receipt: { code: 0 } });
+
+    const again = await boot(net, 3);
+    await again.start();
+    const observer = await boot(net, 4);
+    await observer.start();
+    const everyone = [first, second, third, again, observer];
+    const last = await again.replica.submit(transfer(2, 7n));
+    expect(last.kind).toBe('accepted');
+    const final = await again.replica.settled(last.id);
+    expect(final).toMatchObject({ kind: 'final', receipt: { code: 0 } });
+    const height = final.kind === 'final' ? final.height + 1 : 0;
+    await until(net, () => everyone.every((node) => node.replica.block(height) !== null));
+    expect(sameRoots(everyone, height)).toMatch(/^[0-9a-f]{64}$/);
+    expect(observer.replica.status().role).toBe('observer');
+    expect(Object.keys(first.counters())).toContain('transport.received.votes.bytes');
+    expect(net.lines.filter((line) => line.includes(' error '))).toEqual([]);
+  });
+
+  test('a second process in the same home is refused', async () => {
+    const net = await network(1);
+    const node = await boot(net, 0);
+    await expect(boot(net, 0)).rejects.toMatchObject({ code: 'gate/locked' });
+    await node.stop();
+    await boot(net, 0);
+  });
+});
+
+describe('what createNode refuses, with everything closed again', () => {
+  test('a home without genesis, a missing node key, another suite, an unknown application', async () => {
+    const empty = await mkdtemp(join(tmpdir(), 'quorate-node-'));
+    folders.push(empty);
+    const { config } = loadConfig({ flags: { 'p2p-listen': '127.0.0.1:0' } });
+    await expect(createNode({ home: empty, config })).rejects.toMatchObject({ code: 'genesis/invalid' });
+    const net = await network(1);
+    await writeGenesis(empty, net.genesis);
+    await expect(createNode({ home: empty, config })).rejects.toMatchObject({ code: 'key/invalid' });
+
+    const home = net.homes[0] ?? '';
+    await writeGenesis(home, { ...net.genesis, application: 'unknown' });
+    await expect(boot(net, 0)).rejects.toMatchObject({
+      code: 'config/invalid',
+      message: expect.stringContaining('--app'),
+    });
+    await writeGenesis(home, net.genesis);
+    await boot(net, 0);
+  });
+
+  test('an application that is not the one of the chain', async () => {
+    const net = await network(1);
+    const other = await network(1);
+    const module = join(other.homes[0] ?? '', 'app.mjs');
+    const { writeFile } = await import('node:fs/promises');
+    await writeFile(module, 'export const createApplication = 3;');
+    const config = loadConfig({ flags: { 'p2p-listen': '127.0.0.1:0', app: module } }).config;
+    const home = net.homes[0] ?? '';
+    await expect(createNode({ home, config }, { log: () => {} })).rejects.toMatchObject({ code: 'config/invalid' });
+    await writeFile(
+      `${module}.mjs`,
+      `export const createApplication = () => ({ info: async () => ({ name: 'counter' }), close: async () => {} });`,
+    );
+    await expect(
+      createNode({ home, config: { ...config, app: `${module}.mjs` } }, { log: () => {} }),
+    ).rejects.toMatchObject({ code: 'config/invalid', message: expect.stringContaining('counter') });
+  });
+});
+
+describe('the process around a node', () => {
+  test('SIGTERM is a clean shutdown; services start before the replica and stop before it', async () => {
+    const net = await network(1);
+    const node = await boot(net, 0);
+    const order: string[] = [];
+    node.attach({
+      start: async () => {
+        order.push(`start ${node.ready().phase}`);
+      },
+      stop: async () => {
+        order.push(`stop ${node.phase}`);
+      },
+    });
+    const listeners = new Map<string, () => void>();
+    const signals = {
+      on: (signal: string, listener: () => void) => listeners.set(signal, listener),
+      off: (signal: string) => listeners.delete(signal),
+    };
+    const code = runNode(node, { signals });
+    await until(net, () => node.phase === 'running');
+    listeners.get('SIGTERM')?.();
+    expect(await code).toBe(EXIT.clean);
+    expect(order).toEqual(['start starting', 'stop stopping']);
+    expect(listeners.size).toBe(0);
+  });
+
+  test('a node that cannot go on ends with one line and a code', async () => {
+    const net = await network(1);
+    const node = await boot(net, 0);
+    const complaints: string[] = [];
+    node.attach({ start: () => Promise.reject(new Error('no room')), stop: async () => {} });
+    const code = await runNode(node, { complain: (line) => complaints.push(line) });
+    expect(code).toBe(EXIT.failed);
+    expect(complaints).toHaveLength(1);
+    expect(exitCodeOf(Object.assign(new Error(), { code: 'disk/full' }))).toBe(EXIT.failed);
+  });
+});

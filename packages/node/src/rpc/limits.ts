@@ -1,0 +1,83 @@
+/** Addresses that are remembered at most; the one that was quiet longest is forgotten first. */
+const MAX_ADDRESSES = 10_000;
+
+interface Bucket {
+  tokens: number;
+  at: number;
+}
+
+/** A token bucket per IP address: so many requests a second, twice as many at once. */
+export class RateLimit {
+  readonly #perSecond: number;
+  readonly #now: () => number;
+  readonly #buckets = new Map<string, Bucket>();
+
+  /** `perSecond` 0: no limit. `now`: ms from a clock that never goes back. */
+  constructor(options: { readonly perSecond: number }, parts: { readonly now: () => number }) {
+    this.#perSecond = options.perSecond;
+    this.#now = parts.now;
+  }
+
+  /** Takes `cost` requests from the address's budget; false when it is used up. A cost above the burst passes when the budget is full. */
+  admit(address: string, cost = 1): boolean {
+    if (this.#perSecond === 0) return true;
+    const now = this.#now();
+    const burst = 2 * this.#perSecond;
+    const bucket = this.#buckets.get(address) ?? { tokens: burst, at: now };
+    this.#buckets.delete(address);
+    this.#buckets.set(address, bucket);
+    if (this.#buckets.size > MAX_ADDRESSES)
+      for (const oldest of this.#buckets.keys()) {
+        this.#buckets.delete(oldest);
+        break;
+      }
+    bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) / 1000) * this.#perSecond);
+    bucket.at = now;
+    if (bucket.tokens < Math.min(cost, burst)) return false;
+    bucket.tokens -= cost;
+    return true;
+  }
+}
+
+/** A count with a ceiling, such as connections per address. */
+export class Ceiling {
+  readonly #limit: number;
+  readonly #counts = new Map<string, number>();
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  enter(name: string): boolean {
+    const count = this.#counts.get(name) ?? 0;
+    if (count >= this.#limit) return false;
+    this.#counts.set(name, count + 1);
+    return true;
+  }
+
+  leave(name: string): void {
+    const count = (this.#counts.get(name) ?? 0) - 1;
+    if (count > 0) this.#counts.set(name, count);
+    else this.#counts.delete(name);
+  }
+}
+
+/** Bytes that may be held at once. */
+export class ByteBudget {
+  readonly #limit: number;
+  #used = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  take(bytes: number): boolean {
+    if (this.#used + bytes > this.#limit) return false;
+    this.#used += bytes;
+    return true;
+  }
+
+  give(bytes: number): void {
+    this.#used -= bytes;
+  }
+}
