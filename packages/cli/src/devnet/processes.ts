@@ -29,14 +29,20 @@ export class Processes {
   readonly #running = new Map<string, Running>();
   readonly #crashed = new Set<string>();
   readonly #flags: readonly string[];
+  readonly #nodeFlags: readonly string[];
   readonly #onExit: (node: NodeProcess, code: number | null, signal: NodeJS.Signals | null) => void;
 
   constructor(
-    options: { readonly nodes: readonly NodeProcess[]; readonly flags?: readonly string[] },
+    options: {
+      readonly nodes: readonly NodeProcess[];
+      readonly flags?: readonly string[];
+      readonly nodeFlags?: readonly string[];
+    },
     parts: { readonly onExit: (node: NodeProcess, code: number | null, signal: NodeJS.Signals | null) => void },
   ) {
     this.nodes = options.nodes;
     this.#flags = options.flags ?? [];
+    this.#nodeFlags = options.nodeFlags ?? [];
     this.#onExit = parts.onExit;
   }
 
@@ -44,7 +50,7 @@ export class Processes {
     if (this.#running.has(node.name)) return;
     this.#crashed.delete(node.name);
     const log = openSync(join(node.home, 'node.log'), 'a', 0o600);
-    const child = spawn(process.execPath, [QUORATE, 'start', '--home', node.home, ...this.#flags], {
+    const child = spawn(process.execPath, [...this.#nodeFlags, QUORATE, 'start', '--home', node.home, ...this.#flags], {
       stdio: ['ignore', log, log],
       env: { ...process.env, NO_COLOR: '1' },
     });

@@ -23,6 +23,13 @@ export interface LoadOptions {
   readonly accounts: number;
 }
 
+export interface LoadParts {
+  readonly client: Client;
+  readonly faucet: SecretKey;
+  /** Called when the measured time begins and when it ends. */
+  readonly onMeasure?: (phase: 'begin' | 'end') => Promise<void>;
+}
+
 export interface LoadSummary {
   readonly scenario: LoadScenario;
   readonly offeredTps: number;
@@ -57,15 +64,17 @@ async function fundAccounts(client: Client, faucet: SecretKey, count: number): P
 }
 
 /** Offers load for a while from processes of their own and reports what came to be final. */
-export async function runLoad(
-  options: LoadOptions,
-  parts: { readonly client: Client; readonly faucet: SecretKey },
-): Promise<LoadSummary> {
+export async function runLoad(options: LoadOptions, parts: LoadParts): Promise<LoadSummary> {
   const { client, faucet } = parts;
   const { chainId } = await client.status();
   const { minimumFee, feePerByte } = decodeParameters(fromBase64((await client.query({ path: 'parameters' })).value));
   const seeds = await fundAccounts(client, faucet, options.accounts);
   const share = options.rate / options.processes;
+  const measure = async (phase: 'begin' | 'end', second: number): Promise<void> => {
+    await new Promise((resolve) => setTimeout(resolve, 1000 * second));
+    await parts.onMeasure?.(phase);
+  };
+  const measuring = [measure('begin', options.warmupSeconds), measure('end', options.warmupSeconds + options.seconds)];
   const results = await Promise.all(
     Array.from({ length: options.processes }, (_, index) => {
       const own = seeds.filter((_seed, i) => i % options.processes === index);
@@ -83,6 +92,7 @@ export async function runLoad(
       });
     }),
   );
+  await Promise.all(measuring);
   return summarise(options, results);
 }
 

@@ -11,6 +11,8 @@ import { type FeePolicy, type Sender, signNext } from './senders.ts';
 const TICK = 10;
 /** How long after its end a run waits for receipts, ms. */
 const PATIENCE = 15_000;
+/** Connections of one process: below what a node grants one address. */
+const MAX_SOCKETS = 96;
 /** Records in one batch, of at most 64 KiB together. */
 const BATCH_BYTES = 64_000;
 
@@ -26,7 +28,7 @@ interface Answer {
 class LoadProcess {
   readonly #plan: LoadPlan;
   readonly #hash = createNodeHash();
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 512 });
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS });
   readonly #senders: Sender[];
   readonly #addresses: Uint8Array[];
   readonly #client: Client;

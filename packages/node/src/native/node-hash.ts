@@ -1,14 +1,15 @@
 import * as crypto from 'node:crypto';
-import type { Hash } from '@quorate/kernel';
+import { DIGEST_BYTES, type Hash } from '@quorate/kernel';
 
 /** SHA-256 by the OpenSSL inside Node: one call where Node has `crypto.hash` (20.12 and later), a hash object elsewhere. */
 export function createNodeHash(): Hash {
   const oneShot: typeof crypto.hash | undefined = crypto.hash;
-  const digest = (bytes: Uint8Array): Buffer =>
-    oneShot === undefined ? crypto.createHash('sha256').update(bytes).digest() : oneShot('sha256', bytes, 'buffer');
+  if (oneShot === undefined) return (bytes) => new Uint8Array(crypto.createHash('sha256').update(bytes).digest());
   return (bytes) => {
-    const hashed = digest(bytes);
-    // Not the Buffer itself: its `slice` shares memory, which a Uint8Array's does not.
-    return new Uint8Array(hashed.buffer, hashed.byteOffset, hashed.length);
+    // As text and back: half the time of a Buffer, whose memory lies outside the heap.
+    const text = oneShot('sha256', bytes, 'latin1');
+    const digest = new Uint8Array(DIGEST_BYTES);
+    for (let i = 0; i < DIGEST_BYTES; i++) digest[i] = text.charCodeAt(i);
+    return digest;
   };
 }

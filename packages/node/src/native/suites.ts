@@ -22,7 +22,8 @@ export function checkSuite(suite: SignatureSuite, reference: SignatureSuite, cas
       `native ${suite.name} ${what}: do not run a validator with this library`,
     );
   };
-  for (const { name, item, valid } of cases) {
+  for (const { name, item, valid, admissible } of cases) {
+    if (suite.isPublicKey(item.publicKey) !== admissible) refuse(`judges the key of the case "${name}" wrongly`);
     if (suite.verify(item) !== valid) refuse(`${valid ? 'refuses' : 'accepts'} the case "${name}"`);
   }
   const expected = cases.flatMap(({ valid }, index) => (valid ? [] : [index]));

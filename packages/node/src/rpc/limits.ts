@@ -33,8 +33,9 @@ export class RateLimit {
       }
     bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) / 1000) * this.#perSecond);
     bucket.at = now;
-    if (bucket.tokens < Math.min(cost, burst)) return false;
-    bucket.tokens -= cost;
+    const price = Math.min(cost, burst);
+    if (bucket.tokens < price) return false;
+    bucket.tokens -= price;
     return true;
   }
 }

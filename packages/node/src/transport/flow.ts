@@ -4,7 +4,7 @@
  * multiple of 64 KiB, both ends count the same bytes, and the delay of the answers sets the window: it grows while they
  * come promptly and shrinks when they queue (the idea of TCP Vegas).
  */
-export const ACK_EVERY_BYTES = 64 << 10;
+const ACK_EVERY_BYTES = 64 << 10;
 /** Two frames: what a vote may find before it. */
 export const MIN_WINDOW_BYTES = 128 << 10;
 const MAX_WINDOW_BYTES = 4 << 20;

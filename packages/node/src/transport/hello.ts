@@ -55,7 +55,7 @@ export const helloCodec: Codec<Hello> = checked(
   }),
 );
 
-export const refusalCodec: Codec<string> = text(256);
+const refusalCodec: Codec<string> = text(256);
 
 /** A reason that a peer gave, safe to log. */
 export function readRefusal(payload: Uint8Array): string {
