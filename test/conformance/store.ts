@@ -202,17 +202,26 @@ export function describeStore(name: string, factory: () => Promise<DiskHarness>)
       const { crash } = harness;
       if (crash === null) return context.skip('this harness cannot crash');
       for (let round = 0; round < 12; round++) {
-        const batch = (value: number): StoreWrite[] => Array.from({ length: 20 }, (_, i) => put(key(i), key(value)));
+        const batch = (value: number): StoreWrite[] => [
+          ...Array.from({ length: 20 }, (_, i) => put(key(i), key(value))),
+          put(key(1000 + (value % 10)), key(value)),
+        ];
         await write(...batch(10 * round));
         const underWay = [1, 2, 3].map((step) => store.write(batch(10 * round + step)));
         for (const lost of underWay) lost.catch(() => {});
         await crash({ power: round % 2 === 0 });
         await open();
-        const values = new Set([...store.range({})].map(([, value]) => Buffer.from(value).readUIntBE(0, 3)));
+        const numberAt = (at: number): number => Buffer.from(store.get(key(at)) ?? key(0)).readUIntBE(0, 3);
+        const values = new Set(
+          [...store.range({ to: key(1000) })].map(([, entry]) => Buffer.from(entry).readUIntBE(0, 3)),
+        );
         expect(values.size).toBe(1);
         const [value = -1] = values;
         expect(value).toBeGreaterThanOrEqual(10 * round);
         expect(value).toBeLessThanOrEqual(10 * round + 3);
+        // What happened is a prefix of what was asked for: none without those before it.
+        for (const step of [1, 2, 3])
+          expect(numberAt(1000 + step) === 10 * round + step).toBe(10 * round + step <= value);
       }
     });
   });

@@ -1,6 +1,6 @@
 import { MAX_TRANSACTION_BYTES } from '@quorate/kernel';
 import { z } from 'zod';
-import { isBase64 } from './base64.ts';
+import { decodedLength, isBase64 } from './base64.ts';
 
 // The shapes that travel. Digests and keys are lower-case hexadecimal, bulk bytes base64, token amounts decimal strings.
 
@@ -27,7 +27,13 @@ export const address = z
   .describe('Address of an account, with its checksum.');
 /** Longest base64 text of one transaction. */
 export const MAX_TRANSACTION_TEXT = 4 * Math.ceil(MAX_TRANSACTION_BYTES / 3);
-export const transactionBytes = base64.min(4).max(MAX_TRANSACTION_TEXT).describe('A signed transaction.');
+export const transactionBytes = base64
+  .min(4)
+  .max(MAX_TRANSACTION_TEXT)
+  .refine((text) => decodedLength(text) <= MAX_TRANSACTION_BYTES, {
+    message: `more than ${MAX_TRANSACTION_BYTES} bytes`,
+  })
+  .describe('A signed transaction.');
 
 export const header = z.object({
   epoch,

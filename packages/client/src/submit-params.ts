@@ -45,7 +45,7 @@ export function readSubmitParams(method: 'submit' | 'submitBatch', params: unkno
     if (name !== payload && name !== 'wait' && name !== 'timeoutMs')
       refuse(`${JSON.stringify(name.slice(0, 40))} is unknown`);
   }
-  const options = submitOptions(fields['wait'], fields['timeoutMs']);
+  const options = submitOptions(fields.wait, fields.timeoutMs);
   const { tx, txs } = fields;
   if (method === 'submit') return { ...options, txs: [transaction(tx)] };
   if (!Array.isArray(txs) || txs.length === 0 || txs.length > MAX_BATCH_TRANSACTIONS) {

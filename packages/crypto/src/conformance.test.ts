@@ -12,5 +12,5 @@ describeSuite('ed25519, pure', () => ({
 describeSuite('bls12-381, pure', () => ({
   suite: createBls12381Suite(),
   edgeCases: bls12381EdgeCases(),
-  runs: 3,
+  runs: 2,
 }));

@@ -178,8 +178,6 @@ export interface SnapshotCapability {
   ): Promise<'accept' | 'reject'>;
   /** Chunks in order. `bad` names the chunk as wrong: fetch it elsewhere. After the last chunk the root is checked. */
   apply(chunk: number, bytes: Uint8Array): Promise<'more' | 'done' | 'bad'>;
-  /** Takes a snapshot of the committed state and forgets all but the newest `keep`. Absent when the application takes its own. */
-  take?(keep: number): Promise<void>;
 }
 
 export interface ExtensionCapability {

@@ -1,8 +1,8 @@
-import { encode, type QuorateError, type Statement, signedBytes, toHex, type Vote } from '@quorate/kernel';
+import { decode, encode, type QuorateError, type Statement, signedBytes, toHex, type Vote } from '@quorate/kernel';
 import { simplexMessageCodec } from '@quorate/simplex';
 import { describe, expect, it } from 'vitest';
 import { Cluster } from './cluster.fixture.ts';
-import { envelopeCodec } from './wire.ts';
+import { bodiesCodec, envelopeCodec } from './wire.ts';
 
 const utf8 = new TextEncoder();
 const ALL = [0, 1, 2, 3];
@@ -73,6 +73,46 @@ describe('failure policy', () => {
     expect(cluster.replica(0).status().counters.expelled).toBe(1);
     expect(cluster.replica(0).status().peers).not.toContain(cluster.peer(3));
     await cluster.reach(15, [0, 1, 2]);
+  });
+
+  it('a body that is not the one its header names is refused, and fetched from somebody else', async () => {
+    const cluster = new Cluster({ seed: 41 });
+    cluster.start();
+    await cluster.reach(3);
+    let changed = 0;
+    cluster.network.wire = (from, to, traffic, bytes) => {
+      if (to !== cluster.peer(1) || from !== cluster.peer(0) || traffic !== 'bodies') return bytes;
+      const message = decode(bodiesCodec, bytes);
+      if (message.kind !== 'push' && message.kind !== 'block') return bytes;
+      changed++;
+      const transactions = [...message.block.body.transactions, utf8.encode('slipped in')];
+      return encode(bodiesCodec, {
+        ...message,
+        block: { ...message.block, body: { ...message.block.body, transactions } },
+      });
+    };
+    await cluster.reach(12);
+    expect(changed).toBeGreaterThan(0);
+    expect(cluster.replica(1).status().counters['blamed.invalid']).toBeGreaterThan(0);
+    for (let height = 1; height <= 12; height++)
+      expect(cluster.replica(1).block(height)?.body.transactions).toEqual([]);
+  });
+
+  it('a block that its sender may not propose is not stored', async () => {
+    const cluster = new Cluster({ seed: 42 });
+    cluster.start();
+    await cluster.reach(3);
+    const { view, digest, height } = { ...cluster.replica(0).status() };
+    const parent = cluster.replica(0).block(height)?.header;
+    if (parent === undefined) throw new Error('no parent');
+    for (let later = view; later < view + 40; later++) {
+      const header = { ...parent, view: later, height: height + 1, parentView: parent.view, parentDigest: digest };
+      const block = { header, body: { transactions: [], evidence: [] } };
+      cluster.network.inject(cluster.peer(3), cluster.peer(0), 'bodies', encode(bodiesCodec, { kind: 'push', block }));
+    }
+    await cluster.world.runFor(300);
+    expect(cluster.replica(0).status().counters['dropped.bodies-unsolicited']).toBeGreaterThan(30);
+    await cluster.reach(height + 10);
   });
 
   it('a vote flood of an observer changes nothing', async () => {

@@ -208,6 +208,7 @@ export class Ingress<M> implements TransportEvents {
       this.#parts.counters.add('dropped.votes-later-epoch');
       return;
     }
+    this.#parts.counters.add('votes.early');
     queue.push(envelope);
     this.#earlyBytes += envelope.payload.length;
     this.#early.set(from, queue);

@@ -47,7 +47,7 @@ const headerFields = struct<{ magic: Uint8Array; version: number; chain: Uint8Ar
 /** Bytes of a segment header: its fields and their CRC. */
 export const SEGMENT_HEADER_BYTES = 4 + 2 + 32 + 4;
 
-export const journalEntryCodec: Codec<JournalEntry> = struct<JournalEntry>({ epoch: u53, payload: bytes(MAX_PAYLOAD) });
+const journalEntryCodec: Codec<JournalEntry> = struct<JournalEntry>({ epoch: u53, payload: bytes(MAX_PAYLOAD) });
 
 /** The records of one group commit: they are durable together or not at all. */
 export const journalBatchCodec: Codec<JournalEntry[]> = list(journalEntryCodec, 1 << 20);
@@ -60,7 +60,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
 }
 
 /** The header of a segment, or `null` when these bytes hold none. */
-export function decodeSegmentHeader(segment: Uint8Array): SegmentHeader | null {
+function decodeSegmentHeader(segment: Uint8Array): SegmentHeader | null {
   if (segment.length < SEGMENT_HEADER_BYTES) return null;
   const fields = segment.subarray(0, SEGMENT_HEADER_BYTES - 4);
   if (new Reader(segment.subarray(SEGMENT_HEADER_BYTES - 4, SEGMENT_HEADER_BYTES)).u32() !== crc32(fields)) return null;

@@ -32,11 +32,12 @@ class Echo implements Engine<number, number> {
   }
 }
 
-async function setup(bounds = { maxWaitingPerPeer: 10, maxWaiting: 15, maxBatch: 8 }) {
+async function setup({ segmentBytes = 1 << 20, settled = (): boolean => true } = {}) {
+  const bounds = { maxWaitingPerPeer: 10, maxWaiting: 15, maxBatch: 8 };
   const world = new World({ seed: 1 });
   const disk = new SimulatedDisk(world, 'home');
   const life = new Incarnation(world, 'home');
-  const options = { chain: CHAIN, folder: 'journal', segmentBytes: 1 << 20 };
+  const options = { chain: CHAIN, folder: 'journal', segmentBytes };
   const { journal } = await world.complete(Journal.open(options, disk.port(life)));
   const said: Effect<number>[] = [];
   const syncsWhenSaid: number[] = [];
@@ -52,7 +53,7 @@ async function setup(bounds = { maxWaitingPerPeer: 10, maxWaiting: 15, maxBatch:
       syncsWhenSaid.push(disk.syncs);
     },
     flush: () => {},
-    settled: () => true,
+    settled,
     halt: (error) => halts.push(error),
   });
   const engine = new Echo();
@@ -114,6 +115,20 @@ describe('the loop', () => {
     await world.run();
     expect(engine.heard).toEqual([]);
     expect(next.heard).toEqual([2]);
+  });
+
+  it('replaces the journal by a checkpoint only once what was finalized is durable elsewhere', async () => {
+    let durable = false;
+    const { world, disk, loop } = await setup({ segmentBytes: 100, settled: () => durable });
+    for (let i = 0; i < 8; i++) {
+      loop.message(0, 'a', i);
+      await world.run();
+    }
+    expect(disk.fileNames()).toEqual(['journal/0000000001.journal']);
+    durable = true;
+    loop.message(0, 'a', 9);
+    await world.run();
+    expect(disk.fileNames()).toEqual(['journal/0000000002.journal']);
   });
 
   it('halts when the engine throws', async () => {

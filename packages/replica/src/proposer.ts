@@ -33,7 +33,7 @@ import type { ExecutionFields, Executor, Hindrance } from './executor.ts';
 import type { Mempool } from './mempool.ts';
 
 /** Execution may lag so many heights before proposals are empty (architecture, "Failure policy"). */
-export const MAX_LAG = 16;
+const MAX_LAG = 16;
 /** Judgements that wait for execution or bodies; the oldest is let go. */
 const MAX_JUDGING = 64;
 /** Blocks whose transaction ids are remembered. */
@@ -383,7 +383,7 @@ export class Proposer {
 const EMPTY: Body = { transactions: [], evidence: [] };
 
 /** The version whose rules hold at a height: 2 from the upgrade height on. */
-export function protocolVersionAt(genesis: Genesis, height: Height): number {
+function protocolVersionAt(genesis: Genesis, height: Height): number {
   const { upgradeHeight } = genesis.consensus;
   return upgradeHeight > 0 && height >= upgradeHeight ? 2 : 1;
 }

@@ -237,6 +237,25 @@ describe('epochs', () => {
     for (const epoch of [0, 1, 2]) expect(cluster.replica(1).epochProof(epoch)?.next.size).toBe(4);
   });
 
+  it('lose no view where one validator needs longer to step over, though all are needed', async () => {
+    const cluster = new Cluster({ seed: 23, validators: 3, ...epochs });
+    cluster.start();
+    const slow = cluster.machines[2]?.disk;
+    if (slow === undefined) throw new Error('no disk');
+    slow.slowness = 10;
+    await cluster.reach(1);
+    for (let i = 0; cluster.height(0) < 45; i++) {
+      await cluster.world.complete(cluster.replica(0).submit(utf8.encode(`busy ${i}`)));
+      await cluster.world.runFor(20);
+    }
+    await cluster.reach(45);
+    expect(cluster.replica(2).status().counters['votes.early']).toBeGreaterThan(0);
+    for (let height = 1; height <= 45; height++) {
+      const header = cluster.replica(0).block(height)?.header;
+      expect(header?.view).toBe(height - 10 * (header?.epoch ?? 0));
+    }
+  });
+
   it('admit a new validator at the boundary, and let one go', async () => {
     const cluster = new Cluster({ seed: 22, observers: 1, ...epochs });
     cluster.start();

@@ -44,7 +44,7 @@ export interface CarriedBlock {
   readonly body: Body;
 }
 
-export const carriedBlockCodec: Codec<CarriedBlock> = struct<CarriedBlock>({ header: headerCodec, body: bodyCodec });
+const carriedBlockCodec: Codec<CarriedBlock> = struct<CarriedBlock>({ header: headerCodec, body: bodyCodec });
 
 /** Traffic `bodies`: a proposer pushes its block; others answer who asks for blocks by name. */
 export type BodiesMessage =

@@ -7,7 +7,7 @@ export function createNodeHash(): Hash {
   if (oneShot === undefined) return (bytes) => new Uint8Array(crypto.createHash('sha256').update(bytes).digest());
   return (bytes) => {
     // As text and back: half the time of a Buffer, whose memory lies outside the heap.
-    const text = oneShot('sha256', bytes, 'latin1');
+    const text = oneShot('sha256', bytes, 'binary');
     const digest = new Uint8Array(DIGEST_BYTES);
     for (let i = 0; i < DIGEST_BYTES; i++) digest[i] = text.charCodeAt(i);
     return digest;
