@@ -13,6 +13,8 @@ export {
   writeKeyText,
 } from './home.ts';
 export { createLogging, type Logging } from './logging.ts';
+export { createNodeHash } from './native/node-hash.ts';
+export { createNativeSuites } from './native/suites.ts';
 export {
   createNode,
   type NodeOptions,
@@ -24,8 +26,6 @@ export {
   type Readiness,
   SOFTWARE,
 } from './node.ts';
-export { createNodeHash } from './native/node-hash.ts';
-export { createNativeSuites } from './native/suites.ts';
 export { createClock, createRandom } from './ports.ts';
 export {
   type AdminHooks,

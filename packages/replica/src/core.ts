@@ -152,6 +152,7 @@ export class Core<M, R> {
         counters,
         log,
         answer: (outcome) => this.#loop.own(outcome.statement.epoch, outcome),
+        hearing: () => this.#hearsQuorum(),
         progress: () => ({ view: this.#loop.status()?.view ?? 0, syncing: this.#blockSync.syncing }),
         halt,
       },
@@ -712,8 +713,17 @@ export class Core<M, R> {
     }
   }
 
+  /** Whether we and the connected validators could form a quorum. */
+  #hearsQuorum(): boolean {
+    if (this.#epoch === null || this.#epoch.self === null) return false;
+    const { validators, self } = this.#epoch;
+    const heard = this.#peers.validators.map((peer) => validators.indexOfPeer(peer) ?? self);
+    return validators.weightOfAll([self, ...heard]) >= validators.quorum;
+  }
+
   #connected(connected: readonly PeerId[], news: readonly PeerId[]): void {
     if (this.#epoch === null) return;
+    this.#signing.connected();
     this.#loop.own(this.#epoch.epoch, { kind: 'peers', connected });
     for (const peer of news) {
       this.#blockSync.greet(peer);

@@ -92,6 +92,7 @@ describe('failure policy', () => {
       });
     };
     await cluster.reach(12);
+    expect(await cluster.world.runUntil(() => cluster.replica(1).status().executedHeight >= 12, 20_000)).toBe(true);
     expect(changed).toBeGreaterThan(0);
     expect(cluster.replica(1).status().counters['blamed.invalid']).toBeGreaterThan(0);
     for (let height = 1; height <= 12; height++)
@@ -102,9 +103,9 @@ describe('failure policy', () => {
     const cluster = new Cluster({ seed: 42 });
     cluster.start();
     await cluster.reach(3);
-    const { view, digest, height } = { ...cluster.replica(0).status() };
-    const parent = cluster.replica(0).block(height)?.header;
-    if (parent === undefined) throw new Error('no parent');
+    const { view, executedHeight: height } = cluster.replica(0).status();
+    const { header: parent, digest } = cluster.replica(0).block(height) ?? {};
+    if (parent === undefined || digest === undefined) throw new Error('no parent');
     for (let later = view; later < view + 40; later++) {
       const header = { ...parent, view: later, height: height + 1, parentView: parent.view, parentDigest: digest };
       const block = { header, body: { transactions: [], evidence: [] } };

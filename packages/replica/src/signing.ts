@@ -40,6 +40,8 @@ export interface SigningParts {
   readonly answer: (outcome: SignOutcome) => void;
   /** Views entered, and whether blocks are being caught up (views of the past say nothing about who lives now). */
   readonly progress: () => { readonly view: View; readonly syncing: boolean };
+  /** Whether enough validators are connected to form a quorum with us. */
+  readonly hearing: () => boolean;
   readonly halt: (error: QuorateError) => void;
 }
 
@@ -50,7 +52,8 @@ export class Signing {
   #asked: Statement[] = [];
   #held: Statement[] = [];
   #listening = false;
-  #listeningSince: Millis = 0;
+  /** Since when enough of the network is connected, or null. */
+  #hearingSince: Millis | null = null;
   #viewAtStart: View | null = null;
   #stopListening: () => void = () => {};
   #silent: string | null = null;
@@ -93,13 +96,23 @@ export class Signing {
     if (!this.#signedHere && !this.#listened) this.#listen();
   }
 
+  /** Who is connected has changed: listening means nothing while those whom a second process would speak to are not heard. */
+  connected(): void {
+    if (!this.#listening) return;
+    this.#stopListening();
+    this.#stopListening = () => {};
+    this.#hearingSince = null;
+    if (!this.#parts.hearing()) return;
+    this.#hearingSince = this.#parts.now();
+    this.#stopListening = this.#parts.clock.after(4 * this.#options.delta, () => this.#release());
+  }
+
   #listen(): void {
     if (this.#self === null || this.#listening || this.#stopped) return;
     this.#listened = true;
     this.#listening = true;
     this.#viewAtStart = null;
-    this.#listeningSince = this.#parts.now();
-    this.#stopListening = this.#parts.clock.after(4 * this.#options.delta, () => this.#release());
+    this.connected();
   }
 
   /** Queues a statement of the current batch. */
@@ -213,7 +226,7 @@ export class Signing {
       this.#viewAtStart = view;
       return;
     }
-    const long = this.#parts.now() - this.#listeningSince >= this.#options.delta;
+    const long = this.#hearingSince !== null && this.#parts.now() - this.#hearingSince >= this.#options.delta;
     if (long && view >= this.#viewAtStart + QUIET_VIEWS) this.#release();
   }
 

@@ -209,11 +209,11 @@ export function onJudged(state: State, asked: Extract<Pending, { kind: 'judge' }
   notarize(state, round, round.proposal);
 }
 
-function notarize(state: State, round: Round, { block, justification }: Proposal): void {
+/** S3: one Notarize vote, unless the view was nullified meanwhile: `castVote` sees to both. */
+function notarize(state: State, round: Round, proposal: Proposal): void {
   round.verdict = 'valid';
-  if (round.notarized !== null || round.nullified || !mayVote(state, round)) return;
-  state.persist.push({ kind: 'proposal', header: block.header, justification });
-  castVote(state, round, { kind: 'notarize', epoch: state.epoch, view: round.view, block: block.ref.digest });
+  const block = proposal.block.ref.digest;
+  castVote(state, round, { kind: 'notarize', epoch: state.epoch, view: round.view, block }, proposal);
 }
 
 /** S2, as a voter sees it: final, or notarized and accepted, with every view between nullified; and here with all its ancestors. */

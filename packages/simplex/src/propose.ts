@@ -142,11 +142,11 @@ function proposeBuilt(state: State, round: Round): void {
     return;
   }
   round.building = 'over';
-  state.persist.push({ kind: 'proposal', header: block.header, justification });
   round.proposal = { block, justification };
   round.verdict = 'valid';
   state.cancelTimer(`${round.view}/leader`); // S3: the first proposal of this view
-  castVote(state, round, { kind: 'notarize', epoch: state.epoch, view: round.view, block: block.ref.digest });
+  const notarize = { kind: 'notarize' as const, epoch: state.epoch, view: round.view, block: block.ref.digest };
+  castVote(state, round, notarize, round.proposal);
 }
 
 /** The leader's signed Notarize is the proposal. `false` when it is not ours to make. */

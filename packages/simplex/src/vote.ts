@@ -1,16 +1,17 @@
 import { type Statement, sameStatement, type Vote } from '@quorate/kernel';
 import { admit } from './collect.ts';
 import { sendProposal } from './propose.ts';
-import type { Round } from './round.ts';
+import type { Proposal, Round } from './round.ts';
 import type { State } from './state.ts';
 
 const MAX_REFUSALS = 16;
 
 /**
  * S10: the only way to a signature. Refuses what would contradict the three durable facts of the view;
- * otherwise the fact is persisted in the step that asks for the signature, so it is durable before anything is signed.
+ * otherwise the fact is persisted in the step that asks for the signature, so it is durable before anything is signed;
+ * a Notarize vote together with the proposal that it is for.
  */
-export function castVote(state: State, round: Round, statement: Statement): boolean {
+export function castVote(state: State, round: Round, statement: Statement, proposal: Proposal | null = null): boolean {
   if (!mayVote(state, round)) return false;
   switch (statement.kind) {
     case 'notarize':
@@ -25,6 +26,10 @@ export function castVote(state: State, round: Round, statement: Statement): bool
       if (round.finalizeVoted !== null || round.nullified) return false; // S5
       round.finalizeVoted = statement.block;
       break;
+  }
+  if (proposal !== null) {
+    const { block, justification } = proposal;
+    state.persist.push({ kind: 'proposal', header: block.header, justification });
   }
   state.persist.push({ kind: 'voted', statement });
   state.effects.push({ kind: 'sign', statement });

@@ -1,0 +1,299 @@
+import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createPureSuites, decryptKey, encryptKey } from '@quorate/crypto';
+import { type Genesis, type SecretKey, toHex, ValidatorSet } from '@quorate/kernel';
+import { readConfigFile, readKeyText, writeConfigFile, writeGenesis, writeKeyText } from '@quorate/node';
+import { onTestFailed, onTestFinished } from 'vitest';
+import { createTestnet } from '../../packages/cli/src/testnet.ts';
+import { Links } from './links.ts';
+import { NodeProcess, type StartOptions, until } from './process.ts';
+import { Witness } from './witness.ts';
+
+export interface NetworkOptions {
+  readonly validators?: number;
+  /** Small, so that a test is quick; large enough for a busy machine. */
+  readonly delta?: number;
+  readonly epochLength?: number;
+  readonly upgradeHeight?: number;
+  readonly suite?: 'ed25519' | 'bls12-381';
+  /** A module with an application, and the name that genesis gives it. */
+  readonly app?: { readonly path: string; readonly name: string };
+  /** Connections between nodes go through proxies of the test, which can cut them. */
+  readonly proxied?: boolean;
+  /** Further settings of every node, by section. */
+  readonly config?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Ledger parameters other than the default ones. */
+  readonly appState?: Readonly<Record<string, unknown>>;
+  /** Folder to put the network in; a temporary one otherwise. */
+  readonly folder?: string;
+}
+
+const PORTS_PER_NODE = 10;
+/** Below the range from which the system takes ports for outgoing connections. */
+const PORTS = { from: 11_000, to: 31_000 };
+
+/** A network of real processes on this machine. It ends with its test, whatever becomes of that. */
+export class Network {
+  readonly folder: string;
+  readonly genesis: Genesis;
+  /** Genesis validators first, in the order of their names; then what was added. */
+  readonly nodes: NodeProcess[] = [];
+  readonly witness = new Witness();
+  readonly links: Links | null;
+  readonly faucet: SecretKey | null;
+  readonly config: Readonly<Record<string, unknown>>;
+  #nextPort: number;
+
+  private constructor(parts: {
+    folder: string;
+    genesis: Genesis;
+    links: Links | null;
+    faucet: SecretKey | null;
+    config: Readonly<Record<string, unknown>>;
+    nextPort: number;
+  }) {
+    this.folder = parts.folder;
+    this.genesis = parts.genesis;
+    this.links = parts.links;
+    this.faucet = parts.faucet;
+    this.config = parts.config;
+    this.#nextPort = parts.nextPort;
+  }
+
+  /** Makes homes and keys; nothing runs yet. Everything is killed and removed when the test of the caller ends. */
+  static async create(options: NetworkOptions = {}): Promise<Network> {
+    const { validators = 4, delta = 200, epochLength = 10_000, upgradeHeight = 0, app } = options;
+    const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'quorate-e2e-')));
+    const port = await freePorts(PORTS_PER_NODE * (validators + 4));
+    const config = {
+      ...options.config,
+      rpc: { requestsPerSecond: 0, ...options.config?.rpc },
+      log: { level: 'info', format: 'json', ...options.config?.log },
+      ...(app === undefined ? {} : { app: app.path }),
+    };
+    const testnet = await createTestnet({
+      folder: join(folder, 'homes'),
+      chainId: 'e2e',
+      validators,
+      suite: options.suite ?? 'ed25519',
+      mechanism: 'simplex',
+      hosts: [],
+      p2pPort: port,
+      rpcPort: port + 1,
+      delta,
+      epochLength,
+      upgradeHeight,
+      application: app?.name ?? 'ledger',
+      sealing: { plain: true },
+      config,
+    });
+    const genesis = changed(testnet.genesis, options);
+    const { faucet } = testnet;
+    const network = new Network({
+      folder,
+      genesis,
+      links: options.proxied === true ? new Links() : null,
+      faucet: faucet === null ? null : await readAccountKey(faucet.file),
+      config,
+      nextPort: port + PORTS_PER_NODE * validators,
+    });
+    onTestFinished(() => network.close());
+    onTestFailed(() => network.#complain());
+    for (const { name, home, rpc, p2p } of testnet.homes) {
+      await writeGenesis(home, genesis);
+      const peer = toHex((await readNodeKey(home)).publicKey);
+      network.nodes.push(new NodeProcess({ name, home, rpc, listen: p2p, peer }));
+    }
+    if (network.links !== null) for (const node of network.nodes) await network.#dialThroughLinks(node);
+    return network;
+  }
+
+  /** The node number `index`. */
+  node(index: number): NodeProcess {
+    const node = this.nodes[index];
+    if (node === undefined) throw new RangeError(`there is no node ${index}`);
+    return node;
+  }
+
+  startAll(options: StartOptions = {}): void {
+    for (const node of this.nodes) if (!node.isRunning) node.start(options);
+  }
+
+  /** Everything up, and a first block final everywhere. */
+  async run(options: StartOptions = {}): Promise<void> {
+    this.startAll(options);
+    await this.reach(1);
+  }
+
+  /** Makes a home without a voting key and returns its node, not started. It dials every validator. */
+  async addObserver(
+    name: string,
+    config: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {},
+  ): Promise<NodeProcess> {
+    const home = join(this.folder, 'homes', name);
+    const port = this.#nextPort;
+    this.#nextPort += PORTS_PER_NODE;
+    const key = createPureSuites()
+      .get('ed25519')
+      .secretFromSeed(crypto.getRandomValues(new Uint8Array(32)));
+    const peers = this.nodes.map(({ peer, listen }) => `${peer}@${listen}`);
+    const { rpc } = this.config;
+    await mkdir(home, { recursive: true });
+    await writeGenesis(home, this.genesis);
+    await writeConfigFile(home, {
+      ...this.config,
+      ...config,
+      p2p: { listen: `127.0.0.1:${port}`, peers, ...config.p2p },
+      rpc: { ...(typeof rpc === 'object' ? rpc : {}), host: '127.0.0.1', port: port + 1 },
+    });
+    await writeKeyText(home, 'node', encryptKey(key, 'node', { plain: true }));
+    const rpcUrl = `http://127.0.0.1:${port + 1}`;
+    const node = new NodeProcess({
+      name,
+      home,
+      rpc: rpcUrl,
+      listen: `127.0.0.1:${port}`,
+      peer: toHex(key.publicKey),
+    });
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** A second home with the same keys, on ports of its own: what nobody should ever start beside the first. */
+  async copy(of: NodeProcess, name: string): Promise<NodeProcess> {
+    const home = join(this.folder, 'homes', name);
+    await cp(of.home, home, { recursive: true, filter: (path) => !/\.lock|admin\.sock|node\.log/.test(path) });
+    const port = this.#nextPort;
+    this.#nextPort += PORTS_PER_NODE;
+    await changeConfig(home, { p2p: { listen: `127.0.0.1:${port}` }, rpc: { port: port + 1 } });
+    const rpc = `http://127.0.0.1:${port + 1}`;
+    const node = new NodeProcess({ name, home, rpc, listen: `127.0.0.1:${port}`, peer: of.peer });
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** The voting key of a validator's home. */
+  async votingKey(node: NodeProcess): Promise<SecretKey> {
+    const text = await readKeyText(node.home, 'validator');
+    if (text === null) throw new Error(`${node.name} has no voting key`);
+    return decryptKey(text, 'validator', null, createPureSuites());
+  }
+
+  get running(): NodeProcess[] {
+    return this.nodes.filter((node) => node.isRunning);
+  }
+
+  async heights(nodes: readonly NodeProcess[] = this.running): Promise<number[]> {
+    return Promise.all(nodes.map((node) => node.height()));
+  }
+
+  /** Waits until the nodes have finalized `height`. */
+  async reach(height: number, nodes: readonly NodeProcess[] = this.running, patience = 60_000): Promise<void> {
+    let heights: number[] = [];
+    await until(
+      `height ${height} at ${nodes.map(({ name }) => name).join(', ')}`,
+      async () => {
+        for (const node of nodes) if (!node.isRunning) throw new Error(`${node.name} ended by itself:\n${tail(node)}`);
+        heights = await this.heights(nodes);
+        return heights.every((at) => at >= height);
+      },
+      patience,
+    ).catch((error: Error) => {
+      throw new Error(`${error.message} (they are at ${heights.join(', ')})`);
+    });
+  }
+
+  /** Waits until the nodes have all finalized `blocks` more than the highest of them has now. */
+  async progress(blocks: number, nodes: readonly NodeProcess[] = this.running, patience = 60_000): Promise<void> {
+    const top = await until('a node to answer', async () => {
+      const best = Math.max(...(await this.heights(nodes)));
+      return best >= 0 ? { best } : null;
+    });
+    await this.reach(top.best + blocks, nodes, patience);
+  }
+
+  /** Cuts the power of the nodes and keeps what they had signed. */
+  async kill(nodes: readonly NodeProcess[]): Promise<void> {
+    await Promise.all(nodes.map((node) => node.kill()));
+    for (const node of nodes) await this.witness.look(node.home, this.genesis);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.kill()));
+    await this.links?.close();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  async #dialThroughLinks(node: NodeProcess): Promise<void> {
+    const { links } = this;
+    if (links === null) return;
+    const others = this.nodes.filter((other) => other !== node);
+    const peers = await Promise.all(
+      others.map(async (other) => `${other.peer}@${await links.open(node.name, other.name, other.listen)}`),
+    );
+    await changeConfig(node.home, { p2p: { peers } });
+  }
+
+  #complain(): void {
+    for (const node of this.nodes) process.stderr.write(`--- ${node.name} ${node.home}\n${tail(node)}\n`);
+  }
+}
+
+function tail(node: NodeProcess): string {
+  return node.log().trimEnd().split('\n').slice(-12).join('\n').slice(-6000);
+}
+
+/** Genesis as the options want it: no addresses when proxies stand in between, other parameters of the ledger. */
+function changed(genesis: Genesis, options: NetworkOptions): Genesis {
+  const members = genesis.validators.members.map((member) => ({ ...member, address: '' }));
+  const state: object = JSON.parse(new TextDecoder().decode(genesis.appState));
+  return {
+    ...genesis,
+    validators: options.proxied === true ? new ValidatorSet(members) : genesis.validators,
+    appState:
+      options.appState === undefined
+        ? genesis.appState
+        : new TextEncoder().encode(JSON.stringify({ ...state, ...options.appState })),
+  };
+}
+
+/** Changes settings in a home's configuration file, section by section. */
+export async function changeConfig(
+  home: string,
+  changes: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
+): Promise<void> {
+  const value: Record<string, object> = { ...Object((await readConfigFile(home))?.value) };
+  for (const [section, settings] of Object.entries(changes)) value[section] = { ...value[section], ...settings };
+  await writeConfigFile(home, value);
+}
+
+async function readAccountKey(file: string): Promise<SecretKey> {
+  return decryptKey(await readFile(file, 'utf8'), 'account', null, createPureSuites());
+}
+
+/** The node key of a home. */
+export async function readNodeKey(home: string): Promise<SecretKey> {
+  const text = await readKeyText(home, 'node');
+  if (text === null) throw new Error(`${home} has no node key`);
+  return decryptKey(text, 'node', null, createPureSuites());
+}
+
+/** The first of `count` ports in a row that are free. */
+export async function freePorts(count: number): Promise<number> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const first = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from - count));
+    const free = await Promise.all(Array.from({ length: count }, (_, i) => isFree(first + i)));
+    if (free.every(Boolean)) return first;
+  }
+  throw new Error(`no ${count} free ports in a row`);
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
