@@ -37,6 +37,8 @@ const PORTS = { from: 11_000, to: 31_000 };
 /** A network of real processes on this machine. It ends with its test, whatever becomes of that. */
 export class Network {
   readonly folder: string;
+  /** Where the processes write what they say. */
+  readonly logs: string;
   readonly genesis: Genesis;
   /** Genesis validators first, in the order of their names; then what was added. */
   readonly nodes: NodeProcess[] = [];
@@ -48,6 +50,7 @@ export class Network {
 
   private constructor(parts: {
     folder: string;
+    logs: string;
     genesis: Genesis;
     links: Links | null;
     faucet: SecretKey | null;
@@ -55,6 +58,7 @@ export class Network {
     nextPort: number;
   }) {
     this.folder = parts.folder;
+    this.logs = parts.logs;
     this.genesis = parts.genesis;
     this.links = parts.links;
     this.faucet = parts.faucet;
@@ -93,6 +97,7 @@ export class Network {
     const { faucet } = testnet;
     const network = new Network({
       folder,
+      logs: await mkdtemp(join(tmpdir(), 'quorate-e2e-logs-')),
       genesis,
       links: options.proxied === true ? new Links() : null,
       faucet: faucet === null ? null : await readAccountKey(faucet.file),
@@ -104,7 +109,7 @@ export class Network {
     for (const { name, home, rpc, p2p } of testnet.homes) {
       await writeGenesis(home, genesis);
       const peer = toHex((await readNodeKey(home)).publicKey);
-      network.nodes.push(new NodeProcess({ name, home, rpc, listen: p2p, peer }));
+      network.nodes.push(new NodeProcess({ name, home, rpc, listen: p2p, peer, logFile: network.#logOf(name) }));
     }
     if (network.links !== null) for (const node of network.nodes) await network.#dialThroughLinks(node);
     return network;
@@ -156,6 +161,7 @@ export class Network {
       rpc: rpcUrl,
       listen: `127.0.0.1:${port}`,
       peer: toHex(key.publicKey),
+      logFile: this.#logOf(name),
     });
     this.nodes.push(node);
     return node;
@@ -164,12 +170,19 @@ export class Network {
   /** A second home with the same keys, on ports of its own: what nobody should ever start beside the first. */
   async copy(of: NodeProcess, name: string): Promise<NodeProcess> {
     const home = join(this.folder, 'homes', name);
-    await cp(of.home, home, { recursive: true, filter: (path) => !/\.lock|admin\.sock|node\.log/.test(path) });
+    await cp(of.home, home, { recursive: true, filter: (path) => !/\.lock|admin\.sock/.test(path) });
     const port = this.#nextPort;
     this.#nextPort += PORTS_PER_NODE;
     await changeConfig(home, { p2p: { listen: `127.0.0.1:${port}` }, rpc: { port: port + 1 } });
     const rpc = `http://127.0.0.1:${port + 1}`;
-    const node = new NodeProcess({ name, home, rpc, listen: `127.0.0.1:${port}`, peer: of.peer });
+    const node = new NodeProcess({
+      name,
+      home,
+      rpc,
+      listen: `127.0.0.1:${port}`,
+      peer: of.peer,
+      logFile: this.#logOf(name),
+    });
     this.nodes.push(node);
     return node;
   }
@@ -223,7 +236,11 @@ export class Network {
   async close(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.kill()));
     await this.links?.close();
-    await rm(this.folder, { recursive: true, force: true });
+    for (const folder of [this.folder, this.logs]) await rm(folder, { recursive: true, force: true });
+  }
+
+  #logOf(name: string): string {
+    return join(this.logs, `${name}.log`);
   }
 
   async #dialThroughLinks(node: NodeProcess): Promise<void> {

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@quorate/client';
@@ -33,6 +32,8 @@ export interface NodeIdentity {
   /** Where the process listens for peers. */
   readonly listen: string;
   readonly peer: PeerId;
+  /** Where its output goes: not in its home, whose disk may be full. */
+  readonly logFile: string;
 }
 
 /** Every child of this process that runs, so that none survives it. */
@@ -41,13 +42,14 @@ process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL');
 });
 
-/** One node as an operating-system process. Its output goes to `node.log` in its home. */
+/** One node as an operating-system process. Its output goes to its log file. */
 export class NodeProcess implements NodeIdentity {
   readonly name: string;
   readonly home: string;
   readonly rpc: string;
   readonly listen: string;
   readonly peer: PeerId;
+  readonly logFile: string;
   /** Gives up at once: a killed node does not answer. */
   readonly client: Client;
   #running: { readonly child: ChildProcess; readonly exited: Promise<Exit> } | null = null;
@@ -59,6 +61,7 @@ export class NodeProcess implements NodeIdentity {
     this.rpc = identity.rpc;
     this.listen = identity.listen;
     this.peer = identity.peer;
+    this.logFile = identity.logFile;
     this.client = new Client({ url: identity.rpc, retries: 0, timeoutMs: 10_000, WebSocket });
   }
 
@@ -85,7 +88,7 @@ export class NodeProcess implements NodeIdentity {
       this.home,
       ...flags,
     ];
-    const log = openSync(this.#logFile, 'a', 0o600);
+    const log = openSync(this.logFile, 'a', 0o600);
     const child = spawn(command, args, {
       stdio: ['ignore', log, log],
       // The test runner's own options are not the node's.
@@ -130,12 +133,12 @@ export class NodeProcess implements NodeIdentity {
 
   /** What the node said since `from` (bytes of its log). */
   log(from = 0): string {
-    return existsSync(this.#logFile) ? readFileSync(this.#logFile).subarray(from).toString() : '';
+    return existsSync(this.logFile) ? readFileSync(this.logFile).subarray(from).toString() : '';
   }
 
   /** Where its log stands, for {@link log}. */
   get logEnd(): number {
-    return existsSync(this.#logFile) ? readFileSync(this.#logFile).length : 0;
+    return existsSync(this.logFile) ? readFileSync(this.logFile).length : 0;
   }
 
   /** Height of its finalized chain, or -1 while it does not answer. */
@@ -151,10 +154,6 @@ export class NodeProcess implements NodeIdentity {
   residentBytes(): number {
     const found = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'));
     return 1024 * Number(found?.[1]);
-  }
-
-  get #logFile(): string {
-    return join(this.home, 'node.log');
   }
 }
 

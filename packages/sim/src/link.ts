@@ -25,14 +25,14 @@ export const USUAL_LINK: LinkOptions = {
 };
 
 /** Most bytes that wait for one peer in one class; at least two of the largest messages. */
-export const QUEUE_BYTES: Readonly<Record<Traffic, number>> = {
+const QUEUE_BYTES: Readonly<Record<Traffic, number>> = {
   votes: 4 << 20,
   bodies: 24 << 20,
   transactions: 4 << 20,
   sync: 48 << 20,
 };
 /** Most messages that wait for one peer in one class. */
-export const QUEUE_MESSAGES = 65_536;
+const QUEUE_MESSAGES = 65_536;
 
 const FRAME = 64 << 10;
 

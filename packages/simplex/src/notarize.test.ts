@@ -149,9 +149,9 @@ describe('a justification', () => {
 
   it('with too little weight makes it invalid', () => {
     const s = new Script().start();
-    s.block('B', 'G', 2, {}, [s.certificate('nullify', 1, '', [0, 1])])
-      .propose('B')
-      .receive('nullify', 1);
+    s.block('B', 'G', 2, {}, [s.certificate('nullify', 1, '', [0, 1])]).propose('B');
+    expect(s.everSaid('verify', 'Nullification(1)')).toBe(false);
+    s.receive('nullify', 1);
     expect(s.said('sign nullify 2')).toBe(true);
   });
 

@@ -19,6 +19,9 @@ import type { Pending, State } from './state.ts';
 import { MAX_CLOCK_LEAD } from './timing.ts';
 import { castVote, mayVote } from './vote.ts';
 
+/** Most bytes of one justification that is fetched in parts. */
+const MAX_GATHERED_BYTES = 16 << 20;
+
 /** S3: takes the first proposal of a view's leader; a second different one is evidence. */
 export function receiveProposal(
   state: State,
@@ -63,7 +66,8 @@ export function receiveProposal(
     return;
   }
   round.incoming = block.ref.digest;
-  if (complete) examine(state, from, vote, { block, justification });
+  // An honest leader leaves out only what is long, and builds on nothing below a floor that we know to be final.
+  if (complete || header.parentView < state.floor.view) examine(state, from, vote, { block, justification });
   else gather(state, from, vote, block);
 }
 
@@ -91,12 +95,14 @@ export function receiveJustification(
   }
   const { header } = gathering.block;
   gathering.certificates.push(...message.certificates);
-  if (message.certificates.length === 0 || gathering.certificates.length > header.view - header.parentView) {
+  const { digest, bytes } = digestOf(state, gathering.certificates);
+  const tooMany = gathering.certificates.length > header.view - header.parentView;
+  if (message.certificates.length === 0 || tooMany || bytes > MAX_GATHERED_BYTES) {
     state.gathering.delete(message.view);
     state.blame(from, `sent a justification of the wrong length for view ${message.view}`);
     return;
   }
-  if (digestOf(state, gathering.certificates).digest === header.justificationDigest) {
+  if (digest === header.justificationDigest) {
     state.gathering.delete(message.view);
     const { block, certificates } = gathering;
     examine(state, from, gathering.vote, { block, justification: certificates });

@@ -45,6 +45,9 @@ describe('S7: a Nullification', () => {
     const s = new Script({ leads: 2 }).start().block('B', 'G', 1).available('B');
     s.receive('notarize', 1, 'B').receive('nullify', 1);
     expect(s.build.parent.ref.digest).toBe(s.get('B').ref.digest);
+    const both = new Script({ leads: 3 }).start().block('B', 'G', 1).available('B').receive('notarize', 1, 'B');
+    both.receive('nullify', 1).receive('nullify', 2);
+    expect(both.said('build full block 2 in view 3 on B')).toBe(true);
     const late = new Script({ leads: 3 }).start().block('B', 'G', 1).available('B').receive('nullify', 1);
     late.receive('notarize', 1, 'B').receive('nullify', 2);
     expect(late.said('build full block 2 in view 3 on B')).toBe(true);

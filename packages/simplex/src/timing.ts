@@ -17,7 +17,7 @@ export interface Timing {
 }
 
 /** Views without finalization before the back-off starts. */
-export const PATIENCE_VIEWS = 4;
+const PATIENCE_VIEWS = 4;
 /** How far a block's time may lie ahead of the local clock before its judgement is postponed, in ms. */
 export const MAX_CLOCK_LEAD = 500;
 

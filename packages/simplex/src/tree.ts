@@ -10,7 +10,7 @@ interface Node {
 /** Most headers kept that do not connect to the floor: beyond it, block sync must feed the engine from below. */
 export const MAX_UNROOTED = 256;
 /** Most headers kept in all. */
-export const MAX_HEADERS = 8192;
+const MAX_HEADERS = 8192;
 
 /** The blocks above the floor, by digest. */
 export class BlockTree {

@@ -64,7 +64,7 @@ export function onSigned(state: State, statement: Statement, signature: Uint8Arr
 }
 
 /** Broadcasts a vote of ours; a leader's Notarize vote of the present view is the proposal itself. */
-export function say(state: State, round: Round, vote: Vote): void {
+function say(state: State, round: Round, vote: Vote): void {
   const { statement } = vote;
   const proposes = statement.kind === 'notarize' && state.leads(round.view) && round.view >= state.view;
   if (proposes && sendProposal(state, round, vote)) return;

@@ -12,7 +12,7 @@ const TICK = 10;
 /** How long after its end a run waits for receipts, ms. */
 const PATIENCE = 15_000;
 /** Connections of one process: below what a node grants one address. */
-const MAX_SOCKETS = 96;
+const MAX_SOCKETS = 60;
 /** Records in one batch, of at most 64 KiB together. */
 const BATCH_BYTES = 64_000;
 

@@ -91,26 +91,26 @@ describe('damaged disks', () => {
     cluster.inspect();
   });
 
-  it.each([
-    ['disk/full', 'a full disk'],
-    ['disk/failed', 'a failed sync'],
-  ] as const)('%s: %s stops the node, which comes back when there is room', async (code) => {
-    const cluster = await Cluster.create({ seed: 5, weights: FOUR });
-    cluster.start();
-    cluster.load(40);
-    await cluster.reaches(10);
-    const { machine } = cluster.member(3);
-    if (code === 'disk/full') machine.disk.capacity = machine.disk.used + 2000;
-    else machine.disk.failingSyncs = 1;
-    expect(await cluster.world.runUntil(() => (machine.program?.halted ?? null) !== null, 30_000)).toBe(true);
-    expect(codeOf(machine.program?.halted ?? null)).toBe(code);
-    expect(await cluster.advances(5, 60_000, [0, 1, 2])).toBe(true);
-    machine.crash();
-    machine.disk.capacity = Number.MAX_SAFE_INTEGER;
-    cluster.start(3);
-    expect(await cluster.advances(5)).toBe(true);
-    cluster.inspect();
-  });
+  it.each(['disk/full', 'disk/failed'])(
+    '%s stops the node with that error; it comes back once the disk works',
+    async (code) => {
+      const cluster = await Cluster.create({ seed: 5, weights: FOUR });
+      cluster.start();
+      cluster.load(40);
+      await cluster.reaches(10);
+      const { machine } = cluster.member(3);
+      if (code === 'disk/full') machine.disk.capacity = machine.disk.used + 2000;
+      else machine.disk.failingSyncs = 1;
+      expect(await cluster.world.runUntil(() => (machine.program?.halted ?? null) !== null, 30_000)).toBe(true);
+      expect(codeOf(machine.program?.halted ?? null)).toBe(code);
+      expect(await cluster.advances(5, 60_000, [0, 1, 2])).toBe(true);
+      machine.crash();
+      machine.disk.capacity = Number.MAX_SAFE_INTEGER;
+      cluster.start(3);
+      expect(await cluster.advances(5)).toBe(true);
+      cluster.inspect();
+    },
+  );
 });
 
 describe('clocks', () => {

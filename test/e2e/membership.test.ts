@@ -1,0 +1,88 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { accountAddress, generateAccountKey, Sender } from '@quorate/client';
+import { createPureSuites, encryptKey, initialiseGate } from '@quorate/crypto';
+import { toHex } from '@quorate/kernel';
+import { NodeDisk, writeKeyText } from '@quorate/node';
+import { expect, it } from 'vitest';
+import { audit } from './audit.ts';
+import { Network } from './network.ts';
+import { Payments } from './payments.ts';
+import { quorate, until } from './process.ts';
+
+const EPOCH = 25;
+const STAKE = 1_000_000_000n;
+
+it('replaces the current leader by a fifth validator at an epoch boundary, under load', {
+  timeout: 240_000,
+}, async () => {
+  const network = await Network.create({ epochLength: EPOCH });
+  await network.run();
+  const payments = await Payments.open(network);
+  const { faucet, genesis } = network;
+  if (faucet === null) throw new Error('no faucet');
+
+  const fifth = await network.addObserver('validator-4');
+  const voting = createPureSuites()
+    .get('ed25519')
+    .secretFromSeed(new Uint8Array(randomBytes(32)));
+  await writeKeyText(fifth.home, 'validator', encryptKey(voting, 'validator', { plain: true }));
+  const disk = await NodeDisk.open(fifth.home);
+  await initialiseGate({ chainId: genesis.chainId, secret: voting }, { disk });
+  await disk.close();
+  fifth.start();
+  payments.start();
+  await payments.more(3);
+  await network.progress(2);
+
+  const sender = await Sender.open({}, { client: network.node(0).client, key: faucet });
+  const validator = { publicKey: voting.publicKey, proof: voting.prove(), peer: fifth.peer, address: fifth.listen };
+  const bonded = await sender.send({ kind: 'bond', validator, amount: STAKE });
+  expect(bonded).toMatchObject({ status: 'final', receipt: { code: 0 } });
+
+  const { engine, epoch } = await until('a leader', async () => {
+    const status = await network.node(0).client.status();
+    return status.engine.leader === null ? null : status;
+  });
+  const leader = (await network.node(0).client.validators(epoch)).members[engine.leader ?? 0];
+  if (leader === undefined) throw new Error('the leader is in no set');
+  const removed = network.nodes.find(({ peer }) => peer === leader.peer);
+  const unbonded = await sender.send({
+    kind: 'unbond',
+    publicKey: Uint8Array.from(Buffer.from(leader.publicKey, 'hex')),
+    amount: STAKE,
+  });
+  expect(unbonded).toMatchObject({ status: 'final', receipt: { code: 0 } });
+  if (unbonded.status !== 'final' || removed === undefined) throw new Error('unreachable');
+
+  const next = await until('the set without the leader', async () => {
+    const { epoch: now } = await network.node(0).client.status();
+    const set = await network.node(0).client.validators(now);
+    return set.members.some(({ publicKey }) => publicKey === leader.publicKey) ? null : set;
+  });
+  expect(next.members).toHaveLength(4);
+  expect(next.members.map(({ publicKey }) => publicKey)).toContain(toHex(voting.publicKey));
+  // Through the whole next epoch and beyond, everybody: the removed one follows, the new one votes.
+  await network.reach(EPOCH * (next.epoch + 1) + 5, network.nodes, 120_000);
+  expect((await removed.client.status()).role).toBe('observer');
+  expect(await fifth.client.status()).toMatchObject({ role: 'validator', silent: null });
+  expect(removed.log()).not.toMatch(/^quorate: /m);
+  // The new set has its quorum without the removed one.
+  await removed.stop();
+  await network.progress(5);
+  await payments.more(5);
+
+  const address = accountAddress(faucet.publicKey);
+  const file = join(network.node(0).home, 'genesis.json');
+  const ask = ['--genesis', file, '--url', fifth.rpc, '--json'];
+  const proven = await quorate(['verify', address, ...ask]);
+  expect(proven.code, proven.stderr).toBe(0);
+  const answer: { balance: string; certifiedBy: { epoch: number } } = JSON.parse(proven.stdout);
+  expect(answer.certifiedBy.epoch).toBeGreaterThan(next.epoch);
+  const nobody = await quorate(['verify', accountAddress(generateAccountKey().publicKey), ...ask]);
+  expect(JSON.parse(nobody.stdout)).toMatchObject({ balance: null });
+
+  removed.start();
+  await network.progress(3, network.nodes);
+  await audit(network, { payments });
+});
