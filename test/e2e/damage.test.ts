@@ -56,7 +56,7 @@ describe('damage on disk', () => {
   it('refuses a journal with a flipped bit in its middle, and starts without the journal', {
     timeout: 180_000,
   }, async () => {
-    const network = await Network.create({ validators: 1 });
+    const network = await Network.create();
     await network.run();
     await network.progress(10);
     const node = network.node(0);
@@ -75,7 +75,7 @@ describe('damage on disk', () => {
     }
     await rename(join(node.home, 'journal'), join(node.home, 'journal-damaged')); // as the message says
     node.start();
-    await network.progress(3);
+    await network.progress(3, network.nodes);
     await audit(network);
   });
 

@@ -26,6 +26,8 @@ export interface NetworkOptions {
   readonly config?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Ledger parameters other than the default ones. */
   readonly appState?: Readonly<Record<string, unknown>>;
+  /** What genesis says of its time, ms; the moment of its making otherwise. */
+  readonly genesisTime?: number;
   /** Folder to put the network in; a temporary one otherwise. */
   readonly folder?: string;
 }
@@ -268,6 +270,7 @@ function changed(genesis: Genesis, options: NetworkOptions): Genesis {
   const state: object = JSON.parse(new TextDecoder().decode(genesis.appState));
   return {
     ...genesis,
+    time: options.genesisTime ?? genesis.time,
     validators: options.proxied === true ? new ValidatorSet(members) : genesis.validators,
     appState:
       options.appState === undefined

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import WebSocket from 'ws';
 
 /** Where the first validator of a devnet answers, and a node with the default configuration. */
-export const DEFAULT_URL = 'http://127.0.0.1:26601';
+const DEFAULT_URL = 'http://127.0.0.1:26601';
 
 export interface ConnectionFlags {
   readonly url: string;

@@ -1,10 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createPureSuites, encryptKey, initialiseGate, type KeySealing, sha256 } from '@quorate/crypto';
+import { createPureSuites, encryptKey, initialiseGate, type KeySealing, readKeyFile, sha256 } from '@quorate/crypto';
 import { type Genesis, QuorateError, type SecretKey, type SuiteName, toHex, ValidatorSet } from '@quorate/kernel';
 import { addressOf, DEFAULT_PARAMETERS, encodeLedgerGenesis, formatAddress } from '@quorate/ledger';
-import { NodeDisk, writeConfigFile, writeGenesis, writeKeyText } from '@quorate/node';
+import {
+  loadConfig,
+  NodeDisk,
+  readConfigFile,
+  readGenesis,
+  writeConfigFile,
+  writeGenesis,
+  writeKeyText,
+} from '@quorate/node';
 import { writeKey } from './secrets.ts';
 
 /** What a new network looks like. */
@@ -100,6 +108,24 @@ export async function createTestnet(options: TestnetOptions): Promise<Testnet> {
   const file = join(folder, 'faucet.json');
   await writeKey(file, encryptKey(faucetKey, 'account', sealing));
   return { genesis, homes, faucet: { file, address: formatAddress(sha256, addressOf(sha256, faucetKey.publicKey)) } };
+}
+
+/** The testnet that {@link createTestnet} made in a folder. Throws `genesis/invalid` or `config/invalid` when there is none. */
+export async function openTestnet(folder: string): Promise<Testnet> {
+  const names = (await readdir(folder).catch(() => [])).filter((name) => /^validator-\d+$/.test(name));
+  if (names.length === 0) throw new QuorateError('config/invalid', `${folder} holds no network`);
+  names.sort((a, b) => Number(a.slice(10)) - Number(b.slice(10)));
+  const homes = await Promise.all(
+    names.map(async (name): Promise<TestnetHome> => {
+      const home = join(folder, name);
+      const { config } = loadConfig({ file: await readConfigFile(home) });
+      return { name, home, rpc: `http://${config.rpc.host}:${config.rpc.port}`, p2p: config.p2p.listen };
+    }),
+  );
+  const file = join(folder, 'faucet.json');
+  const key = await readFile(file, 'utf8').then(readKeyFile, () => null);
+  const faucet = key === null ? null : { file, address: formatAddress(sha256, addressOf(sha256, key.publicKey)) };
+  return { genesis: await readGenesis(join(folder, names[0] ?? '')), homes, faucet };
 }
 
 function rpcSection(config: Readonly<Record<string, unknown>>): object {

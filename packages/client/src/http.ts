@@ -46,7 +46,7 @@ export function isPassing(error: unknown): boolean {
 }
 
 /** Resolves after `ms`; rejects with the signal's reason when it fires first. */
-export function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const stop = (): void => {
       clearTimeout(timer);

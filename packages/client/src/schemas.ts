@@ -12,7 +12,7 @@ export const digest = z
   .string()
   .regex(/^[0-9a-f]{64}$/)
   .describe('SHA-256 digest.');
-export const hexBytes = z.string().regex(/^(?:[0-9a-f]{2})*$/);
+const hexBytes = z.string().regex(/^(?:[0-9a-f]{2})*$/);
 export const base64 = z
   .string()
   .refine(isBase64, { message: 'not canonical base64' })
@@ -64,7 +64,7 @@ export const certificate = z.object({
   signature: base64,
 });
 
-export const finality = z.discriminatedUnion('grade', [
+const finality = z.discriminatedUnion('grade', [
   z.object({ grade: z.literal('probabilistic'), depth: count, work: amount, probability: z.number() }),
   z.object({ grade: z.literal('ordered') }),
   z.object({ grade: z.literal('justified'), checkpoint: z.object({ epoch, root: digest }) }),
@@ -111,7 +111,7 @@ export const timeoutMs = z
   .default(DEFAULT_WAIT_MS)
   .describe('Longest wait for `final`, ms.');
 
-export const validator = z.object({
+const validator = z.object({
   publicKey: hexBytes,
   weight: z.int().min(1),
   proof: hexBytes.describe('Proof of possession; empty for suites that need none.'),

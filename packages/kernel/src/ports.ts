@@ -133,6 +133,8 @@ export interface Signer {
   issued(statement: Statement): boolean;
   /** Whether this key has signed nothing at all, as far as the gate's record goes; absent: unknown. */
   readonly neverSigned?: boolean;
+  /** Why it refuses every statement at present, or null; for status only. */
+  readonly silent?: string | null;
   /** Tells the gate which epoch the replica enters; `live`: it followed the network there and is not catching up from history. */
   enterEpoch?(epoch: number, options: { readonly live: boolean }): Promise<void>;
 }

@@ -97,7 +97,7 @@ export class Core<M, R> {
     this.#halt = halt;
     this.store = store;
     this.application = application;
-    this.#time = new StampedTime(clock);
+    this.#time = new StampedTime(clock, store.begun ? store.tip().block.header.time : 0);
     const now = (): Millis => this.#time.now();
     const counters = this.#counters;
     const log = parts.log;
@@ -413,9 +413,10 @@ export class Core<M, R> {
   }
 
   #silence(self: number | null): string | null {
-    if (this.#parts.ports.signer.publicKey === null) return null;
+    const { signer } = this.#parts.ports;
+    if (signer.publicKey === null) return null;
     if (self === null) return 'this key is not in the validator set';
-    return this.#signing.silent ?? this.#proposer.orNull?.hindrance ?? null;
+    return signer.silent ?? this.#signing.silent ?? this.#proposer.orNull?.hindrance ?? null;
   }
 
   // Epochs and finality.

@@ -14,10 +14,15 @@ export class StampedTime {
   #stamp: Millis;
   #setBack: { readonly raw: Millis; readonly stamp: Millis } | null = null;
 
-  constructor(clock: Clock) {
+  /**
+   * `reached`: the time of the newest finalized block here. A quorum's clocks had come that far, so time goes on from there
+   * even when every clock was set back before the start: otherwise all would postpone the next block until theirs catch up.
+   */
+  constructor(clock: Clock, reached: Millis) {
     this.#clock = clock;
     this.#raw = clock.now();
-    this.#stamp = this.#raw;
+    this.#stamp = Math.max(this.#raw, reached);
+    if (this.#stamp > this.#raw) this.#setBack = { raw: this.#raw, stamp: this.#stamp };
   }
 
   /** Unix ms, never less than any earlier answer. */

@@ -1,13 +1,14 @@
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, relative, resolve } from 'node:path';
 import { QuorateError } from '@quorate/kernel';
 import { Command } from 'commander';
+import { adminCall } from '../admin.ts';
 import { applicationName } from '../application-name.ts';
 import { Devnet } from '../devnet/devnet.ts';
 import { draw } from '../devnet/view.ts';
 import { integer, note } from '../output.ts';
-import { createTestnet } from '../testnet.ts';
+import { createTestnet, openTestnet, type Testnet } from '../testnet.ts';
 import { type NetworkFlags, networkOf, shapesNetwork } from './testnet.ts';
 
 interface DevnetFlags extends NetworkFlags {
@@ -79,14 +80,30 @@ export function devnetCommand(): Command {
     });
 }
 
-async function runDevnet(flags: DevnetFlags): Promise<number> {
-  const folder = resolve(flags.dir);
-  if (flags.keep === true) throw new QuorateError('config/invalid', '--keep: not yet');
-  await rm(folder, { recursive: true, force: true });
+/** Makes the network of the flags in place of the one in the folder. Throws `config/invalid` when something else is in there. */
+async function newNetwork(folder: string, flags: DevnetFlags): Promise<Testnet> {
+  const found: string[] = await readdir(folder).catch(() => []);
+  if (found.length > 0) {
+    if (!found.includes(MARK)) {
+      throw new QuorateError(
+        'config/invalid',
+        `--dir: ${folder} holds something else than a devnet: name another folder`,
+      );
+    }
+    for (const { name, home } of (await openTestnet(folder)).homes) {
+      const running = await adminCall(home, 'status').catch(() => null);
+      if (running !== null)
+        throw new QuorateError(
+          'config/invalid',
+          `--dir: ${name} of the network in ${folder} is running: stop it first`,
+        );
+    }
+    await rm(folder, { recursive: true });
+  }
   const shape = networkOf(flags);
   const shift = await freeShift(shape.validators, shape.p2pPort, shape.rpcPort);
   const app = flags.app === undefined ? null : resolve(flags.app);
-  const testnet = await createTestnet({
+  return createTestnet({
     ...shape,
     folder,
     hosts: [],
@@ -96,6 +113,11 @@ async function runDevnet(flags: DevnetFlags): Promise<number> {
     sealing: { plain: true },
     config: app === null ? {} : { app },
   });
+}
+
+async function runDevnet(flags: DevnetFlags): Promise<number> {
+  const folder = resolve(flags.dir);
+  const testnet = flags.keep === true ? await openTestnet(folder) : await newNetwork(folder, flags);
   const isTerminal = process.stdout.isTTY === true && flags.json !== true;
   const hints = hintsFor(testnet.homes[0]?.rpc ?? '', folder, testnet.faucet !== null);
   const devnet = new Devnet(
@@ -119,7 +141,7 @@ async function runDevnet(flags: DevnetFlags): Promise<number> {
   process.on('exit', () => devnet.processes.killAll());
   if (!isTerminal && flags.json !== true)
     process.stdout.write(
-      `${shape.validators} validators in ${relative('.', folder) || folder}, Node ${process.versions.node}\n${hints.map((hint) => `  ${hint}`).join('\n')}\n`,
+      `${testnet.homes.length} validators in ${relative('.', folder) || folder}, Node ${process.versions.node}\n${hints.map((hint) => `  ${hint}`).join('\n')}\n`,
     );
   devnet.start();
   const timer = flags.for === undefined ? null : integer('--for', flags.for, 1, 10_000_000);

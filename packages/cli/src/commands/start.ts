@@ -4,8 +4,6 @@ import { Command } from 'commander';
 import { note } from '../output.ts';
 import { VERSION } from '../version.ts';
 
-type StartFlags = { home: string; iKnowThisKeyNeverSigned?: boolean } & Record<string, string | boolean | undefined>;
-
 /** `quorate start`: one node from its home folder, until it is told to stop. */
 export function startCommand(): Command {
   const command = new Command('start')

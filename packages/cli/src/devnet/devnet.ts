@@ -114,7 +114,10 @@ export class Devnet {
     let next = 1;
     for (let turn = 0; !this.#stop.signal.aborted; turn++) {
       const home = this.testnet.homes[turn % this.testnet.homes.length];
-      if (home === undefined || this.processes.state(home) !== 'running') {
+      if (
+        home === undefined ||
+        (this.processes.state(home) !== 'running' && this.#states[turn % this.#states.length]?.answered !== true)
+      ) {
         await pause(100);
         continue;
       }
@@ -151,10 +154,10 @@ export class Devnet {
 
   async #poll(): Promise<void> {
     await Promise.all(
-      this.testnet.homes.map(async (home, index) => {
+      this.testnet.homes.map(async (_home, index) => {
         const state = this.#states[index];
         const client = this.#clients[index];
-        if (state === undefined || client === undefined || this.processes.state(home) !== 'running') return;
+        if (state === undefined || client === undefined) return;
         try {
           const { height, view, epoch, peers, silent } = await client.status();
           Object.assign(state, { height, view, epoch, peers: peers.length, silent, answered: true });
@@ -195,7 +198,8 @@ export class Devnet {
     const running = this.processes.state(home);
     return {
       name: home.name,
-      state: running === 'running' && state?.answered !== true ? 'starting' : running,
+      // One that was started again by hand answers although it is no child of ours.
+      state: state?.answered === true ? 'running' : running === 'running' ? 'starting' : running,
       pid: this.processes.pid(home),
       height: state?.height ?? 0,
       view: state?.view ?? 0,

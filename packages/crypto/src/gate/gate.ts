@@ -107,6 +107,12 @@ export class SigningGate implements Signer {
     return this.#marks.empty && !this.#barrier.silent && this.#barrier.through === null;
   }
 
+  /** Why nothing is signed at present, in words, or null. */
+  get silent(): string | null {
+    const { status } = this;
+    return status.kind === 'observer' || status.kind === 'locked' ? status.reason : null;
+  }
+
   /** Ends the listening that {@link GateOptions.listening} asked for. */
   mayStart(): void {
     this.#listening = false;

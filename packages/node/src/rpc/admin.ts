@@ -1,4 +1,4 @@
-import { chmodSync, rmSync, statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { connect } from 'node:net';
 import { QuorateError } from '@quorate/kernel';
@@ -97,7 +97,6 @@ export class AdminServer {
         process.umask(mask);
       }
     });
-    chmodSync(this.#path, 0o600);
     return this.#path;
   }
 

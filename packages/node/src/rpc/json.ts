@@ -54,7 +54,7 @@ function eventJson({ type, attributes }: AppEvent): ReceiptJson['events'][number
   return { type, attributes: { ...attributes } };
 }
 
-export function receiptJson({ code, log, events, data }: Receipt): ReceiptJson {
+function receiptJson({ code, log, events, data }: Receipt): ReceiptJson {
   return { code, log, events: events.map(eventJson), data: toBase64(data) };
 }
 

@@ -51,12 +51,22 @@ const checkpoint = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'checkpoint' 
 
 describe('limits', () => {
   it('of a body', async () => {
-    const { post } = await server({ maxBodyBytes: 1000 });
+    const { post, url } = await server({ maxBodyBytes: 1000 });
     const answer = await post(
       JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'checkpoint', params: {}, pad: 'x'.repeat(1000) }),
     );
     expect(answer.status).toBe(429);
     expect(await answer.json()).toMatchObject({ error: { data: { code: 'rpc/limited' } } });
+    // Without a length in the header, too.
+    const chunks = new ReadableStream({
+      start: (controller) => {
+        for (let i = 0; i < 20; i++) controller.enqueue(new Uint8Array(100).fill(32));
+        controller.close();
+      },
+    });
+    const headers = { 'content-type': 'application/json' };
+    const streamed = { method: 'POST', headers, body: chunks, duplex: 'half' };
+    expect((await fetch(url, streamed as RequestInit)).status).toBe(429);
     expect((await post(checkpoint)).status).toBe(200);
   });
 

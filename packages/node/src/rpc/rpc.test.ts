@@ -107,7 +107,7 @@ describe('reads', () => {
 
   it('describe themselves: each method of the contract, with its schemas', async () => {
     const document = await client.call('rpc.discover', {});
-    const methods = document['methods'] as { name: string; params: unknown[]; result: object; errors: object[] }[];
+    const methods = document.methods as { name: string; params: unknown[]; result: object; errors: object[] }[];
     expect(methods.map(({ name }) => name)).toEqual(Object.keys(contract));
     for (const { result, errors } of methods) expect([typeof result, errors.length > 0]).toEqual(['object', true]);
     expect(await (await fetch(`${one.addresses.url}/openrpc.json`)).json()).toEqual(document);

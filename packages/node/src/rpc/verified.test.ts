@@ -144,7 +144,7 @@ describe('a lying server', () => {
   it('is refused with a reason whatever bit it flips', async () => {
     for (let bit = 3; bit < 8 * 1100; bit += 331) {
       const { client: from, server } = await liar((method, result) => {
-        if (method === 'account') result['claim'] = flip(result['claim'], bit);
+        if (method === 'account') result.claim = flip(result.claim, bit);
       });
       const error = await verifying({ client: from })
         .verifiedAccount(bob)
@@ -161,17 +161,17 @@ describe('a lying server', () => {
   it('is refused when it proves another account, lies in the epochs, or only in the plain fields (which nobody reads)', async () => {
     const others = await client.account(accountAddress(alice.publicKey));
     const swapped = await liar((method, result) => {
-      if (method === 'account') result['claim'] = others.claim;
+      if (method === 'account') result.claim = others.claim;
     });
     await expect(verifying({ client: swapped.client }).verifiedAccount(bob)).rejects.toThrow(/something else/);
     const epochs = await liar((method, result) => {
-      if (method === 'epoch') result['claim'] = flip(result['claim'], 1001);
+      if (method === 'epoch') result.claim = flip(result.claim, 1001);
     });
     await expect(verifying({ client: epochs.client }).verifiedAccount(bob)).rejects.toMatchObject({
       code: expect.stringMatching(/proof|codec|light/),
     });
     const decoration = await liar((method, result) => {
-      if (method === 'account') result['account'] = { balance: '999', nonce: 0 };
+      if (method === 'account') result.account = { balance: '999', nonce: 0 };
     });
     expect((await verifying({ client: decoration.client }).verifiedAccount(bob)).account?.balance).toBe(77n);
     for (const { server } of [swapped, epochs, decoration]) server.close();
@@ -187,7 +187,7 @@ describe('a lying server', () => {
     await expect(from.submit(Uint8Array.of(1))).rejects.toMatchObject({ code: 'rpc/failed' });
     server.close();
     const wrong = await liar((method, result) => {
-      if (method === 'status') result['height'] = 'high';
+      if (method === 'status') result.height = 'high';
     });
     await expect(wrong.client.status()).rejects.toThrow(/contract/);
     wrong.server.close();
@@ -222,7 +222,7 @@ describe('two servers', () => {
 
   it('of which one proves nothing: it is named', async () => {
     const broken = await liar((method, result) => {
-      if (method === 'finality') result['claim'] = flip(result['claim'], 2000);
+      if (method === 'finality') result.claim = flip(result.claim, 2000);
     });
     await expect(verifying().compareWith(broken.client, 3)).rejects.toThrow(/./);
     broken.server.close();
