@@ -45,7 +45,7 @@ describe('a full disk', () => {
         spawnSync('umount', ['-l', folder]);
         return rm(folder, { recursive: true, force: true });
       });
-      const network = await Network.create({ folder });
+      const network = await Network.create({ folder: join(folder, 'network') });
       await network.run();
       const payments = await Payments.open(network);
       payments.start();

@@ -29,8 +29,9 @@ const truthful: Lie = (_method, _params, result) => result;
 /** A network in its third epoch at least, with an account that was paid. */
 async function paidNetwork(
   start: StartOptions = {},
+  genesisTime = Date.now(),
 ): Promise<{ network: Network; address: string; genesis: string }> {
-  const network = await Network.create({ epochLength: EPOCH, genesisTime: Date.now() - 4 * HOUR });
+  const network = await Network.create({ epochLength: EPOCH, genesisTime });
   await network.run(start);
   const payments = await Payments.open(network, 1);
   payments.start();
@@ -60,7 +61,7 @@ describe('quorate verify', () => {
   }, async () => {
     // The whole network lives three hours ago: its checkpoints are old when the test looks at them.
     const past = { execArgv: ['--import', CLOCK], env: { TEST_CLOCK_SHIFT_MS: String(-3 * HOUR) } };
-    const { network, address, genesis } = await paidNetwork(past);
+    const { network, address, genesis } = await paidNetwork(past, Date.now() - 4 * HOUR);
     const url = network.node(2).rpc;
     const balance = await quorate([
       'verify',

@@ -101,14 +101,19 @@ describe('the binary batch', () => {
 
 describe('parameters of submit, read by hand', () => {
   const tx = fc.oneof(
-    fc.uint8Array({ minLength: 1, maxLength: 8 }).map(toBase64),
+    { arbitrary: fc.uint8Array({ minLength: 1, maxLength: 8 }).map(toBase64), weight: 6 },
     fc.constantFrom<unknown>('', '=', 'AA', 'AB==', 'AAAA', 'é', 5, null, undefined, [], {}),
   );
-  const wait = fc.constantFrom<unknown>(undefined, 'accepted', 'final', 'soon', '', null, 1);
+  const txs = fc.oneof({ arbitrary: fc.array(tx, { maxLength: 3 }), weight: 4 }, { arbitrary: tx, weight: 1 });
+  const wait = fc.constantFrom<unknown>(undefined, 'accepted', 'final', 'accepted', 'final', 'soon', '', null, 1);
   const timeoutMs = fc.constantFrom<unknown>(
     undefined,
+    undefined,
     1,
+    2,
+    500,
     30_000,
+    MAX_WAIT_MS - 1,
     MAX_WAIT_MS,
     MAX_WAIT_MS + 1,
     0,
@@ -125,12 +130,12 @@ describe('parameters of submit, read by hand', () => {
   it('are accepted and refused exactly as the contract says', () => {
     const shapes = {
       submit: fc.oneof(
-        fc.record({ tx, wait, timeoutMs }).map(absent),
+        { arbitrary: fc.record({ tx, wait, timeoutMs }).map(absent), weight: 4 },
         odd,
         fc.record({ tx, wait, other: fc.constant(1) }).map(absent),
       ),
       submitBatch: fc.oneof(
-        fc.record({ txs: fc.oneof(fc.array(tx, { maxLength: 3 }), tx), wait, timeoutMs }).map(absent),
+        { arbitrary: fc.record({ txs, wait, timeoutMs }).map(absent), weight: 4 },
         odd,
         fc.record({ txs: fc.array(tx, { maxLength: 2 }), tx }).map(absent),
       ),

@@ -164,7 +164,11 @@ export class Core<M, R> {
       halt,
     });
     this.#dissemination = new Dissemination(
-      { chainId: genesis.chainId, maxBlockBytes: genesis.consensus.maxBlockBytes },
+      {
+        chainId: genesis.chainId,
+        maxBlockBytes: genesis.consensus.maxBlockBytes,
+        grace: Math.ceil(genesis.consensus.delta / 2),
+      },
       {
         store,
         transport,

@@ -21,8 +21,8 @@ import type { Counters } from './counters.ts';
 import type { Peers } from './peers.ts';
 import { type BodiesMessage, bodiesCodec, type CarriedBlock, MAX_WANTS } from './wire.ts';
 
-/** How long a fetch waits for the proposer's push before it asks. */
-const GRACE_MS = 100;
+/** Answers that may still be on their way when the push has come first: so many are remembered. */
+const MAX_RECENT = 256;
 const RETRY_MS = 400;
 const MAX_RETRY_MS = 5_000;
 /** Blocks wanted at one time; the engine asks again for what was let go. */
@@ -35,6 +35,8 @@ const MAX_QUEUED = 16 << 20;
 export interface DisseminationOptions {
   readonly chainId: string;
   readonly maxBlockBytes: number;
+  /** How long a fetch waits for the proposer's push before it asks: a full body takes a good part of Δ to arrive. */
+  readonly grace: Millis;
 }
 
 export interface DisseminationParts {
@@ -65,6 +67,8 @@ export class Dissemination {
   readonly #options: DisseminationOptions;
   readonly #parts: DisseminationParts;
   readonly #wanted = new Map<Digest, Wanted>();
+  /** Blocks that were asked for and came, perhaps from elsewhere. */
+  readonly #recent = new Set<Digest>();
   #stopped = false;
 
   constructor(options: DisseminationOptions, parts: DisseminationParts) {
@@ -92,7 +96,7 @@ export class Dissemination {
       if (this.#wanted.has(ref.digest) || this.#wanted.size >= MAX_WANTED) continue;
       const wanted: Wanted = { ref, hint, attempts: 0, asked: null, cancel: () => {} };
       this.#wanted.set(ref.digest, wanted);
-      this.#later(wanted, GRACE_MS);
+      this.#later(wanted, this.#options.grace);
     }
   }
 
@@ -136,6 +140,7 @@ export class Dissemination {
       counters.add('dropped.bodies-unsolicited');
       // A push for a view that has just ended is late, not wrong.
       if (kind === 'push' && peers.isValidator(from)) return;
+      if (kind === 'block' && this.#recent.has(block.ref.digest)) return; // asked for, and overtaken by the push
       peers.blame(from, 'unsolicited', 'a block that nobody asked for', now());
       return;
     }
@@ -155,9 +160,20 @@ export class Dissemination {
     }
     if (this.#stopped) return;
     counters.add('bodies.received');
-    wanted?.cancel();
-    this.#wanted.delete(block.ref.digest);
+    if (wanted !== undefined) this.#came(wanted);
     available(block);
+  }
+
+  #came(wanted: Wanted): void {
+    const { digest } = wanted.ref;
+    wanted.cancel();
+    this.#wanted.delete(digest);
+    if (wanted.attempts === 0) return;
+    this.#recent.add(digest);
+    for (const oldest of this.#recent) {
+      if (this.#recent.size <= MAX_RECENT) break;
+      this.#recent.delete(oldest);
+    }
   }
 
   /** Only the leader of a view near ours may push a block of that view. */

@@ -128,8 +128,12 @@ export class RunningReplica<M, R> implements Replica {
   }
 
   #end(): void {
-    this.#last = this.#core?.status() ?? null;
     this.#phase = 'stopped';
+    try {
+      this.#last = this.#core?.status() ?? null;
+    } catch {
+      // A store whose write failed answers nothing any more: that must not hide the failure itself.
+    }
   }
 
   #stopSelf(error: QuorateError): void {

@@ -33,7 +33,7 @@ export class Carriers {
   ) {
     this.#replica = parts.replica;
     this.#timeoutMs = options.timeoutMs;
-    this.#maxWaits = options.maxWaits ?? 1024;
+    this.#maxWaits = options.maxWaits ?? 256; // each is a follower of the replica: most of its places are left to subscribers
   }
 
   async of(height: Height): Promise<FinalityClaim> {

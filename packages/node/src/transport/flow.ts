@@ -8,8 +8,11 @@ const ACK_EVERY_BYTES = 64 << 10;
 /** Two frames: what a vote may find before it. */
 export const MIN_WINDOW_BYTES = 128 << 10;
 const MAX_WINDOW_BYTES = 4 << 20;
-/** Delay in ms that is blamed on scheduling and not on a queue. */
-const JITTER_MS = 5;
+/**
+ * Delay in ms that is blamed on a busy process and not on a queue: what a turn of the event loop takes there under load. It is
+ * also the most that a queue of our own making may add before a vote.
+ */
+const JITTER_MS = 25;
 const MEMORY_MS = 10_000;
 
 function crosses(before: number, bytes: number): boolean {
