@@ -49,6 +49,7 @@ export class Network {
   readonly faucet: SecretKey | null;
   readonly config: Readonly<Record<string, unknown>>;
   #nextPort: number;
+  #lastWords = '';
 
   private constructor(parts: {
     folder: string;
@@ -107,7 +108,8 @@ export class Network {
       nextPort: port + PORTS_PER_NODE * validators,
     });
     onTestFinished(() => network.close());
-    onTestFailed(() => network.#complain());
+    // Runs after the network was closed.
+    onTestFailed(() => void process.stderr.write(network.#lastWords));
     for (const { name, home, rpc, p2p } of testnet.homes) {
       await writeGenesis(home, genesis);
       const peer = toHex((await readNodeKey(home)).publicKey);
@@ -237,6 +239,7 @@ export class Network {
 
   async close(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.kill()));
+    this.#lastWords = this.nodes.map((node) => `--- ${node.name}\n${tail(node)}\n`).join('');
     await this.links?.close();
     for (const folder of [this.folder, this.logs]) await rm(folder, { recursive: true, force: true });
   }
@@ -253,10 +256,6 @@ export class Network {
       others.map(async (other) => `${other.peer}@${await links.open(node.name, other.name, other.listen)}`),
     );
     await changeConfig(node.home, { p2p: { peers } });
-  }
-
-  #complain(): void {
-    for (const node of this.nodes) process.stderr.write(`--- ${node.name} ${node.home}\n${tail(node)}\n`);
   }
 }
 

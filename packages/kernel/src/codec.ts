@@ -72,6 +72,21 @@ export class Writer {
     this.#bytes.set(bytes, at);
   }
 
+  /** Text behind its u32 length when it is ASCII, else nothing: `false`, and the caller spells it in UTF-8. */
+  ascii(value: string): boolean {
+    const start = this.#room(4 + value.length);
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i);
+      if (code > 127) {
+        this.#length = start;
+        return false;
+      }
+      this.#bytes[start + 4 + i] = code;
+    }
+    this.#view.setUint32(start, value.length, true);
+    return true;
+  }
+
   /** The bytes written so far; a view that the next write may invalidate. */
   finish(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
@@ -240,13 +255,32 @@ export const digest: Codec<Digest> = hex(32);
 const utf8 = new TextEncoder();
 const fromUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/** Longest text that is decoded character by character, which is faster than a call of the decoder. */
+const SHORT_TEXT = 96;
+
+/** The text of short ASCII bytes, or `null` for anything else. */
+function shortAscii(encoded: Uint8Array): string | null {
+  if (encoded.length > SHORT_TEXT) return null;
+  const codes = new Array<number>(encoded.length);
+  for (let i = 0; i < encoded.length; i++) {
+    const code = encoded[i] as number;
+    if (code > 127) return null;
+    codes[i] = code;
+  }
+  return String.fromCharCode.apply(null, codes);
+}
+
 /** UTF-8 text of up to `limit` bytes. */
 export function text(limit: number): Codec<string> {
   const raw = bytes(limit);
   return {
-    write: (to, value) => raw.write(to, utf8.encode(value)),
+    write: (to, value) => {
+      if (value.length > limit || !to.ascii(value)) raw.write(to, utf8.encode(value));
+    },
     read: (from) => {
       const encoded = raw.read(from);
+      const short = shortAscii(encoded);
+      if (short !== null) return short;
       try {
         return fromUtf8.decode(encoded);
       } catch {

@@ -44,6 +44,9 @@ import { envelopeCodec, type GossipMessage, type SyncMessage, syncCodec } from '
 
 /** Proposals whose arrival is remembered, for the time to finality. */
 const MAX_SEEN = 4096;
+/** How long state sync may find nobody who proves what it needs, and how often it asks. */
+const STATE_SYNC_PATIENCE_MS = 180_000;
+const STATE_SYNC_PAUSE_MS = 1_000;
 
 /** Everything that runs between start and stop, and how it is wired: one direction, see the architecture's "How data flows". */
 export class Core<M, R> {
@@ -244,22 +247,7 @@ export class Core<M, R> {
     const now = (): Millis => this.#time.now();
     this.#epochs.admit(store.begun ? this.#epochs.epochAfter(store.tip().block) : 0);
     ports.transport.start(this.#ingress);
-    if (trusted !== null && !store.begun) {
-      await stateSync(
-        { genesis, ...trusted },
-        {
-          application,
-          store,
-          suite,
-          hash,
-          log,
-          now,
-          peers: () => this.#peers.connected,
-          ask: (peer, request) => this.#requests.ask(peer, request),
-          blame: (peer, reason) => this.#peers.blame(peer, 'invalid', reason, now()),
-        },
-      );
-    }
+    if (trusted !== null && !store.begun) await this.#syncState(trusted);
     const executor = this.#executor.set(
       await createExecutor(
         { genesis, retainBlocks, snapshotInterval, keepSnapshots },
@@ -330,6 +318,48 @@ export class Core<M, R> {
       );
     await this.#enter(epoch);
     this.#signing.begin();
+  }
+
+  /** Joins by a snapshot. Peers have yet to connect, and one may be too young to prove anything: so it tries for a while. */
+  async #syncState(trusted: NonNullable<ReplicaOptions['stateSync']>): Promise<void> {
+    const { ports, hash, suite, log } = this.#parts;
+    const now = (): Millis => this.#time.now();
+    const began = now();
+    let told = '';
+    for (;;) {
+      try {
+        await stateSync(
+          { genesis: this.#options.genesis, ...trusted },
+          {
+            application: this.application,
+            store: this.store,
+            suite,
+            hash,
+            log,
+            now,
+            peers: () => this.#peers.connected,
+            ask: (peer, request) => this.#requests.ask(peer, request),
+            blame: (peer, reason) => this.#peers.blame(peer, 'invalid', reason, now()),
+          },
+        );
+        return;
+      } catch (error) {
+        const mayPass = isQuorateError(error, 'sync/refused') && now() - began < STATE_SYNC_PATIENCE_MS;
+        if (!mayPass || this.#stopping !== null) throw error;
+        if (this.#peers.connected.length > 0 && error.message !== told) {
+          told = error.message;
+          log('warn', 'state sync tries again', { reason: told });
+        }
+      }
+      await new Promise<void>((resolve) => {
+        const cancel = ports.clock.after(STATE_SYNC_PAUSE_MS, resolve);
+        this.#executedWaiters.push(() => {
+          cancel();
+          resolve();
+        });
+      });
+      if (this.#stopping !== null) throw new QuorateError('rpc/unavailable', 'the node stopped');
+    }
   }
 
   /** Finishes the batch in hand, makes everything durable, closes files and the transport. */

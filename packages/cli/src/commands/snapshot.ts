@@ -1,3 +1,4 @@
+import { type ConsensusParameters, epochOf } from '@quorate/kernel';
 import { Command } from 'commander';
 import { adminCall } from '../admin.ts';
 import { asks, type ConnectionFlags, connect } from '../connection.ts';
@@ -19,8 +20,11 @@ export function snapshotCommand(): Command {
       .command('trust')
       .description('the settings with which a new node joins by state sync; check the digest with somebody you trust'),
   ).action(async (flags: ConnectionFlags) => {
-    const { height, digest, time } = await connect(flags.url).checkpoint();
-    print({ height, digest, time }, flags, (trust) =>
+    const client = connect(flags.url);
+    const [{ genesis }, latest] = await Promise.all([client.genesis(), client.checkpoint()]);
+    const height = trustedHeight(genesis.consensus, latest.height);
+    const { header, digest } = await client.header(height);
+    print({ height, digest, time: header.time }, flags, (trust) =>
       table([
         ['height', trust.height],
         ['digest', trust.digest],
@@ -33,4 +37,13 @@ export function snapshotCommand(): Command {
     );
   });
   return snapshot;
+}
+
+/**
+ * A snapshot is proven from a block at or below it, and the newest snapshot may be much older than the newest block: the first
+ * block of the epoch before is old enough, and well inside the evidence window.
+ */
+function trustedHeight(consensus: Pick<ConsensusParameters, 'epochLength' | 'evidenceWindow'>, latest: number): number {
+  const before = Math.max(0, epochOf(consensus, latest) - 1);
+  return Math.max(1, before * consensus.epochLength + 1, latest - Math.floor(consensus.evidenceWindow / 2));
 }

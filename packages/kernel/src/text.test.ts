@@ -1,0 +1,30 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { decode, encode, fromHex, text, toHex } from './index.ts';
+
+it('spells any text as UTF-8 behind its length, however short, long or foreign', () => {
+  const codec = text(4096);
+  fc.assert(
+    fc.property(fc.oneof(fc.string({ maxLength: 300 }), fc.string({ unit: 'binary', maxLength: 300 })), (value) => {
+      fc.pre(value.isWellFormed());
+      const spelt = new TextEncoder().encode(value);
+      const encoded = encode(codec, value);
+      expect([...encoded]).toEqual([spelt.length & 0xff, spelt.length >> 8, 0, 0, ...spelt]);
+      expect(decode(codec, encoded)).toBe(value);
+    }),
+  );
+  expect(() => encode(text(3), 'four')).toThrow(expect.objectContaining({ code: 'codec/limit' }));
+  expect(() => encode(text(3), 'éé')).toThrow(expect.objectContaining({ code: 'codec/limit' }));
+});
+
+it('writes bytes as lower-case hexadecimal and back', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
+      const shown = toHex(bytes);
+      expect(shown).toBe(Buffer.from(bytes).toString('hex'));
+      expect(fromHex(shown)).toEqual(bytes);
+    }),
+  );
+  const long = Uint8Array.from({ length: 10_000 }, (_, i) => i & 0xff);
+  expect(toHex(long)).toBe(Buffer.from(long).toString('hex'));
+});
