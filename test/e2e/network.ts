@@ -8,6 +8,7 @@ import { readConfigFile, readKeyText, writeConfigFile, writeGenesis, writeKeyTex
 import { onTestFailed, onTestFinished } from 'vitest';
 import { createTestnet } from '../../packages/cli/src/testnet.ts';
 import { Links } from './links.ts';
+import type { Namespaces } from './namespaces.ts';
 import { NodeProcess, type StartOptions, until } from './process.ts';
 import { Witness } from './witness.ts';
 
@@ -22,6 +23,8 @@ export interface NetworkOptions {
   readonly app?: { readonly path: string; readonly name: string };
   /** Connections between nodes go through proxies of the test, which can cut them. */
   readonly proxied?: boolean;
+  /** Every node in a network namespace of its own. */
+  readonly namespaces?: Namespaces;
   /** Further settings of every node, by section. */
   readonly config?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Ledger parameters other than the default ones. */
@@ -71,7 +74,7 @@ export class Network {
 
   /** Makes homes and keys; nothing runs yet. Everything is killed and removed when the test of the caller ends. */
   static async create(options: NetworkOptions = {}): Promise<Network> {
-    const { validators = 4, delta = 200, epochLength = 10_000, upgradeHeight = 0, app } = options;
+    const { validators = 4, delta = 200, epochLength = 10_000, upgradeHeight = 0, app, namespaces } = options;
     const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'quorate-e2e-')));
     const port = await freePorts(PORTS_PER_NODE * (validators + 4));
     const config = {
@@ -86,7 +89,7 @@ export class Network {
       validators,
       suite: options.suite ?? 'ed25519',
       mechanism: 'simplex',
-      hosts: [],
+      hosts: namespaces === undefined ? [] : Array.from({ length: validators }, (_, i) => namespaces.host(i)),
       p2pPort: port,
       rpcPort: port + 1,
       delta,
@@ -110,10 +113,12 @@ export class Network {
     onTestFinished(() => network.close());
     // Runs after the network was closed.
     onTestFailed(() => void process.stderr.write(network.#lastWords));
-    for (const { name, home, rpc, p2p } of testnet.homes) {
+    for (const [index, { name, home, rpc, p2p }] of testnet.homes.entries()) {
       await writeGenesis(home, genesis);
       const peer = toHex((await readNodeKey(home)).publicKey);
-      network.nodes.push(new NodeProcess({ name, home, rpc, listen: p2p, peer, logFile: network.#logOf(name) }));
+      const url = namespaces === undefined ? rpc : `http://${namespaces.askingHost(index)}:${port + 1}`;
+      if (namespaces !== undefined) await changeConfig(home, { rpc: { host: namespaces.askingHost(index) } });
+      network.nodes.push(new NodeProcess({ name, home, rpc: url, listen: p2p, peer, logFile: network.#logOf(name) }));
     }
     if (network.links !== null) for (const node of network.nodes) await network.#dialThroughLinks(node);
     return network;

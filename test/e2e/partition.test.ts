@@ -1,8 +1,16 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { audit } from './audit.ts';
+import { Namespaces } from './namespaces.ts';
 import { Network } from './network.ts';
 import { Payments } from './payments.ts';
+
+/** Whether the system lets us build networks at all. */
+const mayBuild = ((): boolean => {
+  const probe = Namespaces.create(1);
+  probe?.close();
+  return probe !== null;
+})();
 
 describe('a network that is cut in half', () => {
   it.each(['silent', 'refused'] as const)(
@@ -49,4 +57,29 @@ describe('a network that is cut in half', () => {
     await payments.more(5);
     await audit(network, { payments });
   });
+
+  it.runIf(mayBuild)(
+    'stands still and goes on, over network namespaces and a pulled cable',
+    { timeout: 240_000 },
+    async () => {
+      const namespaces = Namespaces.create(4);
+      if (namespaces === null) throw new Error('namespaces were permitted a moment ago');
+      onTestFinished(() => namespaces.close());
+      const network = await Network.create({ namespaces });
+      for (const [index, node] of network.nodes.entries()) node.start({ wrapper: namespaces.inside(index) });
+      await network.reach(1);
+      const payments = await Payments.open(network);
+      payments.start();
+      await payments.more(5);
+      expect(namespaces.cut()).toBe(true);
+      await pause(500);
+      const before = await network.heights();
+      await pause(3000);
+      expect(Math.max(...(await network.heights()))).toBeLessThanOrEqual(Math.max(...before) + 1);
+      expect(namespaces.join()).toBe(true);
+      await network.progress(5, network.nodes, 120_000);
+      await payments.more(5);
+      await audit(network, { payments });
+    },
+  );
 });

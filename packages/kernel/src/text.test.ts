@@ -6,7 +6,7 @@ it('spells any text as UTF-8 behind its length, however short, long or foreign',
   const codec = text(4096);
   fc.assert(
     fc.property(fc.oneof(fc.string({ maxLength: 300 }), fc.string({ unit: 'binary', maxLength: 300 })), (value) => {
-      fc.pre(value.isWellFormed());
+      fc.pre(!/\p{Surrogate}/u.test(value)); // half a pair has no UTF-8
       const spelt = new TextEncoder().encode(value);
       const encoded = encode(codec, value);
       expect([...encoded]).toEqual([spelt.length & 0xff, spelt.length >> 8, 0, 0, ...spelt]);

@@ -1,12 +1,16 @@
-import type { Log } from '@quorate/replica';
+import type { Log, LogLevel } from '@quorate/replica';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { NodeConfig } from './settings.ts';
 
 /** Names of fields that are never written, at any depth that we use. */
 const SECRETS = ['passphrase', 'secret', 'secretKey', 'privateKey', 'seed', 'password', 'token', 'authorization'];
 
+const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
+
 export interface Logging {
   readonly log: Log;
+  /** Sets the least important level that is written, when one is given; returns the one in force. */
+  level(wanted?: LogLevel): LogLevel;
   /** Writes what is buffered. */
   flush(): void;
 }
@@ -31,6 +35,10 @@ export function createLogging(
   );
   return {
     log: (level, message, fields = {}) => logger[level](fields, message),
+    level: (wanted) => {
+      if (wanted !== undefined) logger.level = wanted;
+      return LEVELS.find((level) => level === logger.level) ?? options.level;
+    },
     flush: () => logger.flush(),
   };
 }

@@ -53,6 +53,8 @@ export interface Replica {
   /** Calls `listener` for every finalized block from height `from` on, in order, past ones first. Never skips; a slow listener is ended with an error. */
   follow(from: Height, listener: BlockListener): Subscription;
   status(): ReplicaStatus;
+  /** Has the application take a snapshot of its committed state now; resolves with its height. Throws `application/unsupported`. */
+  takeSnapshot(): Promise<Height>;
   /** Bytes on disk by purpose. */
   diskUsage(): Promise<Readonly<Record<string, number>>>;
 }

@@ -7,6 +7,7 @@ import {
   type EngineStatus,
   type Epoch,
   encode,
+  type Height,
   isQuorateError,
   type Millis,
   type PeerId,
@@ -432,6 +433,16 @@ export class Core<M, R> {
       counters: this.#counters.counts(),
       samples: this.#counters.samples(),
     };
+  }
+
+  async takeSnapshot(): Promise<Height> {
+    const { snapshots } = this.application;
+    if (snapshots?.take === undefined) {
+      throw new QuorateError('application/unsupported', 'this application takes no snapshots');
+    }
+    const { height } = await this.application.info();
+    await snapshots.take(this.#options.keepSnapshots);
+    return height;
   }
 
   async diskUsage(): Promise<Readonly<Record<string, number>>> {

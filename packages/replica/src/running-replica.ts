@@ -117,6 +117,10 @@ export class RunningReplica<M, R> implements Replica {
     return this.#last ?? this.#running().status();
   }
 
+  async takeSnapshot(): Promise<Height> {
+    return this.#running().takeSnapshot();
+  }
+
   async diskUsage(): Promise<Readonly<Record<string, number>>> {
     return this.#running().diskUsage();
   }

@@ -1,4 +1,4 @@
-import { type Disk, type DiskFile, QuorateError, type Store, type StoreWrite } from '@quorate/kernel';
+import { type Disk, type DiskFile, isQuorateError, QuorateError, type Store, type StoreWrite } from '@quorate/kernel';
 import { type Incarnation, never } from './incarnation.ts';
 import { ALL_TEARS, PlatterFile, type Tear } from './platter.ts';
 import type { Stream } from './random.ts';
@@ -196,7 +196,10 @@ export class SimulatedDisk {
     const map = this.#stores.get(name) ?? new SortedMap();
     this.#stores.set(name, map);
     let closed = false;
+    let failure: QuorateError | null = null;
+    // Like the real store: after a failed write nobody knows what it holds, so it answers nothing.
     const open = (): SortedMap => {
+      if (failure !== null) throw failure;
       if (closed) throw new QuorateError('disk/failed', `store ${name} is closed`);
       return map;
     };
@@ -210,10 +213,15 @@ export class SimulatedDisk {
         open();
         const copies = batch.map(copyOfWrite);
         return this.#submit(life, 'batch', () => {
-          this.#reserve(
-            copies.reduce((sum, { key, value }) => sum + (value === null ? 0 : key.length + value.length), 0),
-          );
-          this.#countSync();
+          try {
+            this.#reserve(
+              copies.reduce((sum, { key, value }) => sum + (value === null ? 0 : key.length + value.length), 0),
+            );
+            this.#countSync();
+          } catch (error) {
+            if (isQuorateError(error)) failure = error;
+            throw error;
+          }
           for (const { key, value } of copies) {
             if (value === null) map.delete(key);
             else map.set(key, value);

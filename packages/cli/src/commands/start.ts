@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { attachRpc, createNode, describeConfig, loadConfig, readConfigFile, runNode } from '@quorate/node';
+import { attachRpc, createLogging, createNode, describeConfig, loadConfig, readConfigFile, runNode } from '@quorate/node';
 import { Command } from 'commander';
 import { note } from '../output.ts';
 import { VERSION } from '../version.ts';
@@ -28,11 +28,12 @@ export function startCommand(): Command {
       flags: renamed(flags),
     });
     for (const name of unknown) note(`quorate: ${name} is not a setting; it is ignored`);
+    const { log, level } = createLogging(config.log);
     const node = await createNode(
       { home: folder, config },
-      iKnowThisKeyNeverSigned === true ? { freshGate: 'operator' } : {},
+      { log, ...(iKnowThisKeyNeverSigned === true ? { freshGate: 'operator' } : {}) },
     );
-    void attachRpc(node, { version: VERSION, admin: { stop: () => process.kill(process.pid, 'SIGTERM') } });
+    void attachRpc(node, { version: VERSION, admin: { stop: () => process.kill(process.pid, 'SIGTERM'), logLevel: level } });
     process.exitCode = await runNode(node);
   });
 }

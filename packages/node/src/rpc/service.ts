@@ -17,7 +17,7 @@ export function attachRpc(
     log,
     config: rpcConfig(config, resolve(home, config.admin.socket)),
     version: options.version,
-    admin: options.admin ?? {},
+    admin: { snapshot: async () => ({ height: await replica.takeSnapshot() }), ...options.admin },
     ready: () => {
       const readiness = node.ready();
       if (readiness.silent === null) return readiness;
