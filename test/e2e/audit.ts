@@ -47,7 +47,7 @@ export async function audit(
 }
 
 /** The committed balance of an account as a node has it. */
-export async function balanceOf(node: NodeProcess, address: string): Promise<bigint> {
+async function balanceOf(node: NodeProcess, address: string): Promise<bigint> {
   const data = Buffer.from(parseAddress(sha256, address)).toString('base64');
   const { value } = await node.client.query({ path: 'account', data });
   return value === '' ? 0n : decodeAccount(fromBase64(value)).balance;

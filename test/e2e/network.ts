@@ -284,7 +284,7 @@ function changed(genesis: Genesis, options: NetworkOptions): Genesis {
 }
 
 /** Changes settings in a home's configuration file, section by section. */
-export async function changeConfig(
+async function changeConfig(
   home: string,
   changes: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
 ): Promise<void> {
@@ -305,7 +305,7 @@ export async function readNodeKey(home: string): Promise<SecretKey> {
 }
 
 /** The first of `count` ports in a row that are free. */
-export async function freePorts(count: number): Promise<number> {
+async function freePorts(count: number): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt++) {
     const first = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from - count));
     const free = await Promise.all(Array.from({ length: count }, (_, i) => isFree(first + i)));

@@ -6,7 +6,7 @@ import { Client } from '@quorate/client';
 import type { PeerId } from '@quorate/kernel';
 import WebSocket from 'ws';
 
-export const QUORATE = fileURLToPath(new URL('../../packages/cli/bin/quorate.js', import.meta.url));
+const QUORATE = fileURLToPath(new URL('../../packages/cli/bin/quorate.js', import.meta.url));
 
 /** How a process ended. */
 export interface Exit {

@@ -33,6 +33,8 @@ import type { ExecutionFields, Executor, Hindrance } from './executor.ts';
 import type { Mempool } from './mempool.ts';
 
 /** Execution may lag so many heights before proposals are empty (architecture, "Failure policy"). */
+/** How long the first transaction after an idle time waits for company. */
+const GATHER_MS = 5;
 const MAX_LAG = 16;
 /** Judgements that wait for execution or bodies; the oldest is let go. */
 const MAX_JUDGING = 64;
@@ -188,7 +190,9 @@ export class Proposer {
       carried !== null &&
       (mempool.candidates(1 << 20, carried.transactions).length > 0 ||
         evidence.pending(1, carried.offences).length > 0);
+    let wasIdle = false;
     while (turn === this.#current && now() < build.idleUntil && !pending()) {
+      wasIdle = true;
       await new Promise<void>((resolve) => {
         const cancel = clock.after(build.idleUntil - now(), resolve);
         this.#wake = () => {
@@ -197,6 +201,12 @@ export class Proposer {
         };
       });
       this.#wake = () => {};
+    }
+    if (wasIdle && turn === this.#current && pending()) {
+      // Whoever sends one usually sends more: one block for the burst, not one for its first transaction.
+      await new Promise<void>((resolve) => {
+        clock.after(GATHER_MS, resolve);
+      });
     }
     return turn === this.#current;
   }
