@@ -183,7 +183,8 @@ export class Core<M, R> {
         counters,
         standing: () => {
           const status = this.#loop.status();
-          return { epoch: this.#loop.epoch, view: status?.view ?? 0, finalizedView: status?.finalizedView ?? 0 };
+          const { view, finalizedView, finalizedHeight } = status ?? STARTING;
+          return { epoch: this.#loop.epoch, view, finalizedView, finalizedHeight };
         },
         leader: (view) => this.#epoch?.leaderPeer(view) ?? null,
         available: (block) => this.#available(block),
@@ -624,7 +625,10 @@ export class Core<M, R> {
         this.#dissemination.fetch(effect.wants, effect.hint);
         break;
       case 'finalized':
-        for (const { ref } of effect.commit.blocks) this.#measure(ref);
+        for (const { ref } of effect.commit.blocks) {
+          this.#measure(ref);
+          this.#proposer.value.finalized(ref);
+        }
         this.#finalizer.finalized(effect.commit, effect.finality, this.#time.now());
         break;
       case 'epochEnded':

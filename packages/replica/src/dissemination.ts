@@ -10,6 +10,7 @@ import {
   type Epoch,
   encode,
   type Hash,
+  type Height,
   isQuorateError,
   type Millis,
   type PeerId,
@@ -29,6 +30,8 @@ const MAX_RETRY_MS = 5_000;
 const MAX_WANTED = 1_024;
 /** How far above our view a push may be. */
 const VIEWS_AHEAD = 16;
+/** Blocks of one view that are taken unasked: one, and another from a leader that crashed before it proposed. */
+const PUSHES_PER_VIEW = 2;
 /** Bytes that may wait for one peer in the class of bodies before we serve it no more. */
 const MAX_QUEUED = 16 << 20;
 
@@ -48,7 +51,12 @@ export interface DisseminationParts {
   readonly now: () => Millis;
   readonly counters: Counters;
   /** Where this replica stands, and who leads a view of its epoch. */
-  readonly standing: () => { readonly epoch: Epoch; readonly view: View; readonly finalizedView: View };
+  readonly standing: () => {
+    readonly epoch: Epoch;
+    readonly view: View;
+    readonly finalizedView: View;
+    readonly finalizedHeight: Height;
+  };
   readonly leader: (view: View) => PeerId | null;
   /** The body is durable. */
   readonly available: (block: Block) => void;
@@ -69,6 +77,9 @@ export class Dissemination {
   readonly #wanted = new Map<Digest, Wanted>();
   /** Blocks that were asked for and came, perhaps from elsewhere. */
   readonly #recent = new Set<Digest>();
+  /** Blocks taken unasked, by view of the running epoch. */
+  readonly #pushed = new Map<View, Set<Digest>>();
+  #epoch: Epoch = 0;
   #stopped = false;
 
   constructor(options: DisseminationOptions, parts: DisseminationParts) {
@@ -107,6 +118,10 @@ export class Dissemination {
       wanted.cancel();
       this.#wanted.delete(digest);
     }
+    for (const view of this.#pushed.keys()) {
+      if (epoch !== this.#epoch || view <= finalizedView) this.#pushed.delete(view);
+    }
+    this.#epoch = epoch;
   }
 
   async receive(from: PeerId, message: BodiesMessage): Promise<void> {
@@ -176,12 +191,21 @@ export class Dissemination {
     }
   }
 
-  /** Only the leader of a view near ours may push a block of that view. */
-  #mayPush(from: PeerId, kind: 'push' | 'block', { ref }: Block): boolean {
+  /**
+   * Only the leader of a view near ours may push a block of that view, and next to nothing but one. Its height must be one that
+   * the view can have, since every block takes a view: a block above would never be dropped, and leave no room for others.
+   */
+  #mayPush(from: PeerId, kind: 'push' | 'block', { ref, header }: Block): boolean {
     if (kind !== 'push') return false;
-    const { epoch, view, finalizedView } = this.#parts.standing();
+    const { epoch, view, finalizedView, finalizedHeight } = this.#parts.standing();
     if (ref.epoch !== epoch || ref.view <= finalizedView || ref.view > view + VIEWS_AHEAD) return false;
-    return this.#parts.leader(ref.view) === from;
+    const above = header.height - finalizedHeight;
+    if (above < 1 || above > ref.view - finalizedView) return false;
+    if (this.#parts.leader(ref.view) !== from) return false;
+    const pushed = this.#pushed.get(ref.view) ?? new Set();
+    if (!pushed.has(ref.digest) && pushed.size >= PUSHES_PER_VIEW) return false;
+    this.#pushed.set(ref.view, pushed.add(ref.digest));
+    return true;
   }
 
   #serve(from: PeerId, refs: readonly BlockRef[]): void {

@@ -99,6 +99,35 @@ describe('failure policy', () => {
       expect(cluster.replica(1).block(height)?.body.transactions).toEqual([]);
   });
 
+  it('a leader cannot fill the store with blocks of its own view, nor with one whose height no view can have', async () => {
+    const cluster = new Cluster({ seed: 44 });
+    cluster.start();
+    await cluster.reach(3);
+    const { executedHeight: height } = cluster.replica(0).status();
+    const { header: parent, digest } = cluster.replica(0).block(height) ?? {};
+    if (parent === undefined || digest === undefined) throw new Error('no parent');
+    const push = (view: number, height: number, time: number): void => {
+      const header = { ...parent, view, height, time, parentView: parent.view, parentDigest: digest };
+      const bytes = encode(bodiesCodec, {
+        kind: 'push',
+        block: { header, body: { transactions: [], evidence: [] } },
+      });
+      cluster.network.inject(cluster.peer(3), cluster.peer(0), 'bodies', bytes);
+    };
+    const refused = (): number => cluster.replica(0).status().counters['dropped.bodies-unsolicited'] ?? 0;
+    const { view } = cluster.replica(0).status();
+    // Of eight views of four equal validators, each leads two.
+    for (let later = view + 4; later < view + 12; later++) push(later, 2 ** 50, parent.time);
+    await cluster.world.runFor(100);
+    expect(refused()).toBe(8);
+    for (let i = 0; i < 20; i++) {
+      for (let later = view + 4; later < view + 12; later++) push(later, height + 3, parent.time + i);
+    }
+    await cluster.world.runFor(100);
+    expect(refused()).toBe(8 + 20 * 8 - 2 * 2);
+    await cluster.reach(height + 30, [0, 1, 2]);
+  });
+
   it('a block that its sender may not propose is not stored', async () => {
     const cluster = new Cluster({ seed: 42 });
     cluster.start();
@@ -189,6 +218,21 @@ describe('failure policy', () => {
     const error = await haltOf(cluster, 2);
     expect(error.code).toBe('gate/duplicate-key');
     expect(error.message).toContain(`view ${view}`);
+  });
+
+  it('an observer that comes and goes does not keep restarted validators from voting', async () => {
+    const cluster = new Cluster({ seed: 45, observers: 1 });
+    cluster.start();
+    await cluster.reach(5);
+    for (const machine of cluster.machines) machine.crash();
+    cluster.start(...ALL);
+    for (let i = 0; i < 20; i++) {
+      cluster.start(4);
+      await cluster.world.runFor(250);
+      cluster.machines[4]?.crash();
+      await cluster.world.runFor(250);
+    }
+    expect(cluster.height(0)).toBeGreaterThan(5);
   });
 
   it('a forged vote of our key halts nobody', async () => {

@@ -1,5 +1,6 @@
 import {
   type Block,
+  type BlockRef,
   type Body,
   type BuildRequest,
   blockOfHeader,
@@ -31,10 +32,11 @@ import type { EpochState } from './epochs.ts';
 import type { EvidencePool } from './evidence-pool.ts';
 import type { ExecutionFields, Executor, Hindrance } from './executor.ts';
 import type { Mempool } from './mempool.ts';
+import { Pace } from './pace.ts';
 
-/** Execution may lag so many heights before proposals are empty (architecture, "Failure policy"). */
 /** How long the first transaction after an idle time waits for company. */
 const GATHER_MS = 5;
+/** Execution may lag so many heights before proposals are empty (architecture, "Failure policy"). */
 const MAX_LAG = 16;
 /** Judgements that wait for execution or bodies; the oldest is let go. */
 const MAX_JUDGING = 64;
@@ -94,11 +96,14 @@ export class Proposer {
   #current = 0;
   #wake: () => void = () => {};
   #stopped = false;
+  readonly #pace: Pace;
   #hindrance: string | null = null;
 
   constructor(options: ProposerOptions, parts: ProposerParts) {
     this.#options = options;
     this.#parts = parts;
+    const { maxBlockBytes, delta } = options.genesis.consensus;
+    this.#pace = new Pace({ most: maxBlockBytes, target: Math.ceil(delta / 2) });
   }
 
   /** Why our proposals are empty, or null. */
@@ -109,6 +114,11 @@ export class Proposer {
   /** A transaction or evidence came in: a leader that waits for one builds now. */
   wake(): void {
     this.#wake();
+  }
+
+  /** A block became final: ours say how large the next one may be. */
+  finalized({ digest }: BlockRef): void {
+    this.#pace.finalized(digest, this.#parts.now());
   }
 
   /** Builds for the engine; the answer to an earlier request that is not there yet is null. */
@@ -178,6 +188,7 @@ export class Proposer {
     await store.put(block, body);
     if (turn !== this.#current) return null;
     counters.add('built');
+    this.#pace.proposed(block.ref.digest, encode(bodyCodec, body).length, this.#parts.now());
     log('debug', 'proposing', { height: header.height, view: header.view, transactions: body.transactions.length });
     this.#parts.push(block, body);
     return block;
@@ -221,8 +232,14 @@ export class Proposer {
       if (encode(bodyCodec, { transactions: [], evidence: [...evidence, piece] }).length > maxBlockBytes / 2) break;
       if (pool.fault(piece, build.height) === null) evidence.push(piece);
     }
-    const room = maxBlockBytes - BODY_OVERHEAD - encode(bodyCodec, { transactions: [], evidence }).length;
-    const candidates = mempool.candidates(room, carried.transactions);
+    const most = maxBlockBytes - BODY_OVERHEAD - encode(bodyCodec, { transactions: [], evidence }).length;
+    let room = Math.min(most, this.#pace.limit);
+    let candidates = mempool.candidates(room, carried.transactions);
+    if (candidates.length === 0 && room < most) {
+      // A transaction that is larger than our pace allows still has its turn.
+      room = most;
+      candidates = mempool.candidates(room, carried.transactions).slice(0, 1);
+    }
     const { epoch, view } = build;
     const outcome = await executor.prepare(build.parent, { epoch, view, time, evidence }, candidates, room);
     if (outcome.kind !== 'prepared') return this.#cannot('build', build.height, outcome);

@@ -99,10 +99,13 @@ export class Signing {
   /** Who is connected has changed: listening means nothing while those whom a second process would speak to are not heard. */
   connected(): void {
     if (!this.#listening) return;
+    const hearing = this.#parts.hearing();
+    // As long as a quorum stays, who else comes and goes must not prolong it: an observer could keep validators silent for ever.
+    if (hearing && this.#hearingSince !== null) return;
     this.#stopListening();
     this.#stopListening = () => {};
     this.#hearingSince = null;
-    if (!this.#parts.hearing()) return;
+    if (!hearing) return;
     this.#hearingSince = this.#parts.now();
     this.#stopListening = this.#parts.clock.after(4 * this.#options.delta, () => this.#release());
   }
@@ -112,6 +115,7 @@ export class Signing {
     this.#listened = true;
     this.#listening = true;
     this.#viewAtStart = null;
+    this.#hearingSince = null;
     this.connected();
   }
 

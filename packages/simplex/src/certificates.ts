@@ -73,15 +73,15 @@ export function onCertificateVerified(
   const queue = state.unverified.get(checked.key);
   const head = queue?.shift();
   if (queue === undefined || head === undefined) return;
+  const next = queue[0];
+  if (next === undefined) state.unverified.delete(checked.key);
   release(state, head.from);
   if (invalid.length === 0) {
     keepCertificate(state, head.certificate);
     return;
   }
   state.blame(head.from, `sent a certificate for view ${checked.view} that does not verify`);
-  const next = queue[0];
-  if (next === undefined) state.unverified.delete(checked.key);
-  else check(state, checked.key, next.certificate);
+  if (next !== undefined) check(state, checked.key, next.certificate);
 }
 
 function release(state: State, from: PeerId): void {

@@ -1,6 +1,9 @@
+import type { Certificate } from '@quorate/kernel';
 import { describe, expect, it } from 'vitest';
 import { Script } from '../../../test/simplex/script.ts';
-import { sign, voteBy } from '../../../test/simplex/world.ts';
+import { peerOf, sha256, sign, suite, voteBy } from '../../../test/simplex/world.ts';
+import { onCertificateVerified, receiveCertificate } from './certificates.ts';
+import { State } from './state.ts';
 
 describe('S4: collecting votes', () => {
   it('checks nothing below weight q, then all at once; the certificate is written and broadcast once', () => {
@@ -117,6 +120,22 @@ describe('S4: certificates from others', () => {
     expect(s.engine.status().view).toBe(1);
     s.receive('nullify', 4, '', b);
     expect(s.engine.status().view).toBe(5);
+  });
+
+  it('leave nothing behind once they are checked, good or bad', () => {
+    const s = new Script();
+    const state = new State(s.options, { hash: sha256, suite });
+    const check = (certificate: Certificate, invalid: readonly number[]): void => {
+      receiveCertificate(state, peerOf(0), certificate);
+      for (const effect of state.effects.splice(0)) {
+        const asked = effect.kind === 'verify' ? state.answered(effect.request, 'certificate') : null;
+        if (asked !== null) onCertificateVerified(state, asked, invalid);
+      }
+    };
+    check(s.certificate('nullify', 1), []);
+    check(s.certificate('nullify', 2), [0]);
+    expect(state.rounds.get(1)?.nullification).not.toBeNull();
+    expect([state.unverified.size, state.unverifiedOf.size, state.requests.size]).toEqual([0, 0, 0]);
   });
 
   it('need a quorum of distinct signers inside the set', () => {

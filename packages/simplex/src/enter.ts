@@ -1,5 +1,5 @@
 import type { View } from '@quorate/kernel';
-import { nullify } from './nullify.ts';
+import { giveUp, nullify } from './nullify.ts';
 import type { State } from './state.ts';
 import { timeouts } from './timing.ts';
 
@@ -27,7 +27,8 @@ export function enter(state: State, view: View): void {
   state.setTimer(`${view}/advance`, after.advance);
   // S6: these triggers may have come before the view was entered.
   const leaderGaveUp = round.tally.voteOf('nullify', state.leaders.at(view)) !== undefined;
-  if (leaderGaveUp || round.verdict === 'invalid') nullify(state, round);
+  if (leaderGaveUp) nullify(state, round);
+  else if (round.verdict === 'invalid') giveUp(state, round);
 }
 
 /** Stops the timers of the view at hand. */

@@ -132,6 +132,15 @@ describe('a justification', () => {
     }
   });
 
+  it('that is wrong in view after view leaves the view to its timer, which backs off', () => {
+    const s = new Script().start();
+    for (let view = 1; view < 8; view++) s.receive('nullify', view);
+    s.block('B', 'G', 8, {}, [s.certificate('nullify', 1)]).propose('B');
+    expect(s.everSaid(`blame ${s.leader(8)}`) && !s.everSaid('sign nullify 8')).toBe(true);
+    s.ring('8/advance');
+    expect(s.said('sign nullify 8')).toBe(true);
+  });
+
   it('with Nullifications out of view order makes it invalid', () => {
     const s = new Script().start().receive('nullify', 1).receive('nullify', 2);
     s.block('B', 'G', 3, {}, [s.certificate('nullify', 2), s.certificate('nullify', 1)]).propose('B');
@@ -168,6 +177,22 @@ describe('a justification', () => {
     expect(s.said(`blame ${s.leader(2)}`)).toBe(true);
     s.propose('B');
     expect(s.everSaid('judge B on G')).toBe(true);
+  });
+
+  it('that is being fetched is asked for again when its proposal is', () => {
+    const s = new Script().start().receive('nullify', 1).receive('nullify', 2).block('B', 'G', 3);
+    const { header, ref } = s.get('B');
+    const leader = s.leader(3);
+    const { signature } = voteBy(leader, s.statement('notarize', 3, 'B'));
+    const proposal = { kind: 'proposal' as const, header, signature, justification: [] };
+    s.message(leader, proposal);
+    expect(s.said(`send to ${leader}: wantJustification 3 B from 0`)).toBe(true);
+    const part = { kind: 'justification' as const, epoch: 0, view: 3, block: ref.digest, from: 0 };
+    s.message(leader, { ...part, certificates: [s.certificate('nullify', 1)] });
+    s.message(leader, proposal);
+    expect(s.said(`send to ${leader}: wantJustification 3 B from 1`)).toBe(true);
+    s.message(leader, { ...part, from: 1, certificates: [s.certificate('nullify', 2)] }).message(leader, proposal);
+    expect(s.said('wantJustification')).toBe(false);
   });
 
   it('too large to travel is asked for by digest, part by part', () => {

@@ -13,9 +13,9 @@ import { keepCertificate } from './certificates.ts';
 import { count, suspect } from './collect.ts';
 import { digestOf, isHeld, justifies, skippedAreNullified } from './justification.ts';
 import type { SimplexMessage } from './messages.ts';
-import { nullify } from './nullify.ts';
+import { giveUp } from './nullify.ts';
 import type { Proposal, Round } from './round.ts';
-import type { Pending, State } from './state.ts';
+import type { Gathering, Pending, State } from './state.ts';
 import { MAX_CLOCK_LEAD } from './timing.ts';
 import { castVote, mayVote } from './vote.ts';
 
@@ -49,6 +49,9 @@ export function receiveProposal(
   const round = state.round(header.view);
   if (round.incoming === block.ref.digest || round.proposal?.block.ref.digest === block.ref.digest) {
     state.drop('repeated proposal');
+    // The leader says it again to who was not connected: what was asked for, or the answer, may have been lost too.
+    const gathering = state.gathering.get(header.view);
+    if (gathering?.block.ref.digest === block.ref.digest) askForPart(state, gathering);
     return;
   }
   const complete = digestOf(state, justification).digest === header.justificationDigest;
@@ -73,10 +76,15 @@ export function receiveProposal(
 
 /** A justification left out for its size is asked for by digest, part by part. */
 function gather(state: State, from: PeerId, vote: Vote, block: Block): void {
-  const { view } = block.ref;
-  state.gathering.set(view, { from, vote, block, certificates: [] });
-  const { epoch } = state;
-  state.send(from, { kind: 'wantJustification', epoch, view, block: block.ref.digest, from: 0 });
+  const gathering = { from, vote, block, certificates: [] };
+  state.gathering.set(block.ref.view, gathering);
+  askForPart(state, gathering);
+}
+
+/** Asks for what follows the certificates gathered so far. */
+function askForPart(state: State, { from, block, certificates }: Gathering): void {
+  const { epoch, view, digest } = block.ref;
+  state.send(from, { kind: 'wantJustification', epoch, view, block: digest, from: certificates.length });
 }
 
 export function receiveJustification(
@@ -108,9 +116,7 @@ export function receiveJustification(
     examine(state, from, gathering.vote, { block, justification: certificates });
     return;
   }
-  const next = gathering.certificates.length;
-  const { epoch, view, block } = message;
-  state.send(from, { kind: 'wantJustification', epoch, view, block, from: next });
+  askForPart(state, gathering);
 }
 
 /** Checks the leader's signature and every certificate not checked before, at once. */
@@ -161,7 +167,7 @@ export function onProposalVerified(
 /** S6: permanently invalid. */
 function reject(state: State, round: Round): void {
   round.verdict = 'invalid';
-  nullify(state, round);
+  giveUp(state, round);
 }
 
 /** S3: votes for a proposal once its parent, its header, its body and the application allow it; until then it waits. */

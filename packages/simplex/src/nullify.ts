@@ -1,6 +1,7 @@
 import type { Certificate } from '@quorate/kernel';
 import type { Round } from './round.ts';
 import type { State } from './state.ts';
+import { isPatient } from './timing.ts';
 import { castVote } from './vote.ts';
 
 /** S6: gives up the present view, unless we voted to finalize it. */
@@ -8,6 +9,15 @@ export function nullify(state: State, round: Round): void {
   if (round.view !== state.view) return;
   if (!castVote(state, round, { kind: 'nullify', epoch: state.epoch, view: round.view })) return;
   state.setTimer(`${round.view}/retry`, state.timing.retry);
+}
+
+/**
+ * S6: a view that can come to nothing. While nothing becomes final, view after view like that is left to the timers, which back
+ * off: an application that fails everywhere would otherwise nullify views as fast as the network carries votes, until no
+ * justification can bridge them.
+ */
+export function giveUp(state: State, round: Round): void {
+  if (isPatient(state.viewsSinceFinalized)) nullify(state, round);
 }
 
 /** S6: every tRetry, Nullify(v) again, with the best certificate by which one enters v. */

@@ -60,6 +60,15 @@ describe('S2: proposing', () => {
     expect(s.said('sign nullify 1')).toBe(true);
   });
 
+  it('S6: builds that fail in view after view are left to the timers, which back off', () => {
+    const s = new Script({ leads: 8 }).start();
+    for (let view = 1; view < 8; view++) s.receive('nullify', view);
+    s.buildFailed();
+    expect(s.said('sign')).toBe(false);
+    s.ring('8/leader');
+    expect(s.said('sign nullify 8')).toBe(true);
+  });
+
   it('takes a header that does not fit the request for a failed build', () => {
     const s = new Script({ leads: 1 }).start().built('B', { parentView: 0, height: 7 });
     expect(s.said('sign nullify 1')).toBe(true);

@@ -2,7 +2,7 @@ import { type Block, type CertificateRef, type Header, type Vote, ZERO_DIGEST } 
 import { fetchTowards } from './accept.ts';
 import { type Chosen, chooseParent, digestOf } from './justification.ts';
 import { decodeLimits } from './messages.ts';
-import { nullify } from './nullify.ts';
+import { giveUp } from './nullify.ts';
 import type { Round } from './round.ts';
 import type { Pending, State } from './state.ts';
 import { castVote, mayVote } from './vote.ts';
@@ -109,7 +109,7 @@ export function onBuilt(state: State, asked: Extract<Pending, { kind: 'build' }>
   if (block === null || !fits(state, asked, block.header, digestOf(state, justification).digest)) {
     round.building = 'over';
     state.drop('failed build');
-    nullify(state, round);
+    giveUp(state, round);
     return; // S6
   }
   round.building = 'built';

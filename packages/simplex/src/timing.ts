@@ -39,6 +39,11 @@ export function timingFrom(given: Partial<Timing> & Pick<Timing, 'delta'>): Timi
   return timing;
 }
 
+/** Whether so few views passed without finalization that nothing backs off yet. */
+export function isPatient(viewsSinceFinalized: number): boolean {
+  return viewsSinceFinalized <= PATIENCE_VIEWS;
+}
+
 /** S1, S9: tLeader = 2Δ and tAdvance = 3Δ, times α per view beyond the first few without finalization, capped. */
 export function timeouts(timing: Timing, viewsSinceFinalized: number): { leader: Millis; advance: Millis } {
   const scale = timing.alpha ** Math.max(0, viewsSinceFinalized - PATIENCE_VIEWS);
