@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { blockCommand, statusCommand, validatorsCommand } from './commands/ask.ts';
+import { blockCommand, queryCommand, statusCommand, validatorsCommand } from './commands/ask.ts';
 import { devnetCommand } from './commands/devnet.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { keysCommand } from './commands/keys.ts';
@@ -26,6 +26,7 @@ const program = new Command('quorate')
   .addCommand(verifyCommand())
   .addCommand(validatorsCommand())
   .addCommand(blockCommand())
+  .addCommand(queryCommand())
   .addCommand(loadCommand())
   .addCommand(snapshotCommand())
   .addCommand(doctorCommand());

@@ -81,9 +81,9 @@ export class BlockSync {
     this.#movedAt = parts.now();
   }
 
-  /** Whether a peer claims to be far ahead of us. */
+  /** Whether a peer that we have reason to believe claims to be far ahead of us. */
   get syncing(): boolean {
-    return this.#parts.peers.claimedHeight() >= this.#parts.store.finalizedHeight + FAR_BEHIND;
+    return this.#parts.peers.credibleHeight() >= this.#parts.store.finalizedHeight + FAR_BEHIND;
   }
 
   /** Something was finalized here, or the epoch changed. */
@@ -173,6 +173,7 @@ export class BlockSync {
     const request = ++this.#requests;
     const cancel = clock.after(ANSWER_MS, () => {
       this.#outstanding = null;
+      peers.showed(peer, false, now());
       peers.blame(peer, 'unsolicited', 'no answer to a request for blocks', now());
       this.check();
     });
@@ -203,7 +204,8 @@ export class BlockSync {
     asked.cancel();
     this.#outstanding = null;
     if (range.blocks.length === 0 || range.certificate === null) {
-      // It pruned what we need, or knows no more than we do by now.
+      // It pruned what we need, or never had it.
+      peers.showed(from, false, now());
       if (range.kept > asked.from) {
         log('warn', 'a peer no longer keeps the blocks that this node needs', {
           peer: from,
@@ -219,6 +221,7 @@ export class BlockSync {
     this.#applying = true;
     try {
       const checked = this.#check(range.blocks, range.certificate);
+      peers.showed(from, typeof checked !== 'string', now());
       if (typeof checked === 'string') {
         peers.blame(from, 'invalid', `a range of blocks: ${checked}`, now());
         this.#later(PATIENCE_MS);

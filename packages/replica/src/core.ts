@@ -135,7 +135,13 @@ export class Core<M, R> {
     });
     this.#verification = new Verification(hash, { chainId: genesis.chainId, suite, validators: genesis.validators });
     this.#loop = new Loop(
-      { maxWaitingPerPeer: 2048, maxWaiting: 16_384, maxBatch: 512 },
+      {
+        maxWaitingPerPeer: 2048,
+        maxWaiting: 16_384,
+        maxBytesPerPeer: 16 << 20,
+        maxBytes: 128 << 20,
+        maxBatch: 512,
+      },
       {
         journal: opened.journal,
         recordCodec: mechanism.recordCodec,
@@ -214,7 +220,7 @@ export class Core<M, R> {
       now,
       counters,
       epoch: () => this.#epoch?.epoch ?? null,
-      engine: (epoch, from, message) => this.#message(epoch, from, message),
+      engine: (epoch, from, message, bytes) => this.#message(epoch, from, message, bytes),
       outdated: (from) => this.#blockSync.correct(from),
       behind: () => this.#blockSync.check(),
       bodies: (from, message) =>
@@ -680,10 +686,10 @@ export class Core<M, R> {
 
   // What peers send.
 
-  #message(epoch: Epoch, from: PeerId, message: M): void {
+  #message(epoch: Epoch, from: PeerId, message: M, bytes: number): void {
     const { votes, certificates } = this.#mechanism.signedIn(message);
     this.#signing.watch(votes, certificates);
-    this.#loop.message(epoch, from, message);
+    this.#loop.message(epoch, from, message, bytes);
   }
 
   #available(block: Block): void {

@@ -2,7 +2,7 @@ import { decode, encode, type QuorateError, type Statement, signedBytes, toHex, 
 import { simplexMessageCodec } from '@quorate/simplex';
 import { describe, expect, it } from 'vitest';
 import { Cluster } from './cluster.fixture.ts';
-import { bodiesCodec, envelopeCodec } from './wire.ts';
+import { bodiesCodec, envelopeCodec, syncCodec } from './wire.ts';
 
 const utf8 = new TextEncoder();
 const ALL = [0, 1, 2, 3];
@@ -233,6 +233,21 @@ describe('failure policy', () => {
       await cluster.world.runFor(250);
     }
     expect(cluster.height(0)).toBeGreaterThan(5);
+  });
+
+  it('an observer that claims a height far ahead does not make a node look behind for long', async () => {
+    const cluster = new Cluster({ seed: 46, observers: 1 });
+    cluster.start();
+    await cluster.reach(5);
+    const tip = encode(syncCodec, { kind: 'tip', epoch: 0, height: 2 ** 50 });
+    const lie = () => cluster.network.inject(cluster.peer(4), cluster.peer(0), 'sync', tip);
+    lie();
+    await cluster.world.runFor(6_000);
+    for (let i = 0; i < 10; i++) {
+      lie();
+      await cluster.world.runFor(500);
+      expect(cluster.replica(0).status().syncing).toBe(false);
+    }
   });
 
   it('a forged vote of our key halts nobody', async () => {

@@ -30,6 +30,8 @@ import {
 /** Messages of the next epoch that wait for us to get there: per peer, and bytes in all. */
 const MAX_EARLY = 64;
 const MAX_EARLY_BYTES = 8 << 20;
+/** Of these, what one peer may take: a stranger must not leave the validators of the next epoch without room. */
+const MAX_EARLY_BYTES_OF_PEER = 512 << 10;
 
 export interface IngressParts<M> {
   readonly messageCodec: Codec<M>;
@@ -40,8 +42,8 @@ export interface IngressParts<M> {
   readonly counters: Counters;
   /** The running epoch, or null while none runs. */
   readonly epoch: () => Epoch | null;
-  /** A message for the running engine, from a validator of its epoch. */
-  readonly engine: (epoch: Epoch, from: PeerId, message: M) => void;
+  /** A message for the running engine, from a validator of its epoch, of so many bytes on the wire. */
+  readonly engine: (epoch: Epoch, from: PeerId, message: M, bytes: number) => void;
   /** A validator speaks of an epoch that is over here. */
   readonly outdated: (from: PeerId) => void;
   /** Something says that we are behind. */
@@ -198,19 +200,23 @@ export class Ingress<M> implements TransportEvents {
       return;
     }
     const message = this.#decode(messageCodec, from, payload);
-    if (message !== null) engine(epoch, from, message);
+    if (message !== null) engine(epoch, from, message, payload.length);
   }
 
   #keepEarly(from: PeerId, running: Epoch, envelope: Envelope): void {
     const queue = this.#early.get(from) ?? [];
-    const full = queue.length >= MAX_EARLY || this.#earlyBytes + envelope.payload.length > MAX_EARLY_BYTES;
+    const { length } = envelope.payload;
+    const full =
+      queue.length >= MAX_EARLY ||
+      queue.reduce((sum, { payload }) => sum + payload.length, length) > MAX_EARLY_BYTES_OF_PEER ||
+      this.#earlyBytes + length > MAX_EARLY_BYTES;
     if (envelope.epoch !== running + 1 || full) {
       this.#parts.counters.add('dropped.votes-later-epoch');
       return;
     }
     this.#parts.counters.add('votes.early');
     queue.push(envelope);
-    this.#earlyBytes += envelope.payload.length;
+    this.#earlyBytes += length;
     this.#early.set(from, queue);
   }
 

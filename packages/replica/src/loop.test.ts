@@ -33,7 +33,7 @@ class Echo implements Engine<number, number> {
 }
 
 async function setup({ segmentBytes = 1 << 20, settled = (): boolean => true } = {}) {
-  const bounds = { maxWaitingPerPeer: 10, maxWaiting: 15, maxBatch: 8 };
+  const bounds = { maxWaitingPerPeer: 10, maxWaiting: 15, maxBytesPerPeer: 100, maxBytes: 150, maxBatch: 8 };
   const world = new World({ seed: 1 });
   const disk = new SimulatedDisk(world, 'home');
   const life = new Incarnation(world, 'home');
@@ -66,7 +66,7 @@ describe('the loop', () => {
   it('makes the records of a batch durable, with one sync, before any of its effects', async () => {
     const { world, disk, loop, said, syncsWhenSaid } = await setup();
     const before = disk.syncs;
-    for (let i = 0; i < 5; i++) loop.message(0, 'a', i);
+    for (let i = 0; i < 5; i++) loop.message(0, 'a', i, 1);
     await world.run({ maxEvents: 1 });
     expect(said).toEqual([]);
     await world.run();
@@ -78,9 +78,9 @@ describe('the loop', () => {
   it('says nothing that it could not write, and halts with the error of the disk', async () => {
     const { world, disk, loop, said, halts } = await setup();
     disk.failingSyncs = 1;
-    loop.message(0, 'a', 1);
+    loop.message(0, 'a', 1, 1);
     await world.run();
-    loop.message(0, 'a', 2);
+    loop.message(0, 'a', 2, 1);
     await world.run();
     expect(said).toEqual([]);
     expect(halts.map(({ code }) => code)).toEqual(['disk/failed']);
@@ -88,8 +88,8 @@ describe('the loop', () => {
 
   it('drops what exceeds a peer’s queue or all queues, counts it, and never drops its own', async () => {
     const { world, loop, engine, counters } = await setup();
-    for (let i = 0; i < 20; i++) loop.message(0, 'a', i);
-    for (let i = 0; i < 20; i++) loop.message(0, 'b', 100 + i);
+    for (let i = 0; i < 20; i++) loop.message(0, 'a', i, 1);
+    for (let i = 0; i < 20; i++) loop.message(0, 'b', 100 + i, 1);
     for (let i = 0; i < 40; i++) loop.own(0, { kind: 'timer', timer: `t${i}` });
     await world.run();
     expect(engine.heard.filter((item) => typeof item === 'string')).toHaveLength(40);
@@ -97,10 +97,19 @@ describe('the loop', () => {
     expect(counters.get('dropped.votes-full')).toBe(25);
   });
 
+  it('bounds the bytes that wait as well, and gives them back', async () => {
+    const { world, loop } = await setup();
+    const taken = (peer: string): boolean[] => [1, 2, 3].map((i) => loop.message(0, peer, i, 45));
+    expect(taken('a')).toEqual([true, true, false]);
+    expect(taken('b')).toEqual([true, false, false]);
+    await world.run();
+    expect(taken('b')).toEqual([true, true, false]);
+  });
+
   it('takes own inputs first and peers in turn', async () => {
     const { world, loop, engine } = await setup();
-    for (let i = 0; i < 3; i++) loop.message(0, 'a', i);
-    loop.message(0, 'b', 10);
+    for (let i = 0; i < 3; i++) loop.message(0, 'a', i, 1);
+    loop.message(0, 'b', 10, 1);
     loop.own(0, { kind: 'timer', timer: 'mine' });
     await world.run();
     expect(engine.heard).toEqual(['mine', 0, 10, 1, 2]);
@@ -110,8 +119,8 @@ describe('the loop', () => {
     const { world, loop, engine } = await setup();
     const next = new Echo();
     loop.run(1, next, []);
-    loop.message(0, 'a', 1);
-    loop.message(1, 'a', 2);
+    loop.message(0, 'a', 1, 1);
+    loop.message(1, 'a', 2, 1);
     await world.run();
     expect(engine.heard).toEqual([]);
     expect(next.heard).toEqual([2]);
@@ -121,12 +130,12 @@ describe('the loop', () => {
     let durable = false;
     const { world, disk, loop } = await setup({ segmentBytes: 100, settled: () => durable });
     for (let i = 0; i < 8; i++) {
-      loop.message(0, 'a', i);
+      loop.message(0, 'a', i, 1);
       await world.run();
     }
     expect(disk.fileNames()).toEqual(['journal/0000000001.journal']);
     durable = true;
-    loop.message(0, 'a', 9);
+    loop.message(0, 'a', 9, 1);
     await world.run();
     expect(disk.fileNames()).toEqual(['journal/0000000002.journal']);
   });
@@ -136,7 +145,7 @@ describe('the loop', () => {
     engine.step = () => {
       throw new RangeError('a bug');
     };
-    loop.message(0, 'a', 1);
+    loop.message(0, 'a', 1, 1);
     await world.run();
     expect(halts.map(({ code }) => code)).toEqual(['replica/failed']);
   });

@@ -25,6 +25,9 @@ export interface LoopOptions {
   /** Engine messages that wait for their step, per peer and in all; what comes on top is dropped and counted. */
   readonly maxWaitingPerPeer: number;
   readonly maxWaiting: number;
+  /** Their bytes on the wire, per peer and in all: a justification weighs as much as thousands of votes. */
+  readonly maxBytesPerPeer: number;
+  readonly maxBytes: number;
   /** Inputs in one batch: bounds the work between two durable writes. */
   readonly maxBatch: number;
 }
@@ -44,6 +47,11 @@ export interface LoopParts<M, R> {
   readonly halt: (error: QuorateError) => void;
 }
 
+interface Queue<M> {
+  readonly messages: { readonly epoch: Epoch; readonly message: M; readonly bytes: number }[];
+  bytes: number;
+}
+
 /**
  * The only loop: drain inputs → step each → one durable write → run effects. Own inputs (answers, timers) go first and are
  * never dropped; messages of peers wait in bounded queues and are taken in turn from each peer.
@@ -54,8 +62,9 @@ export class Loop<M, R> {
   #epoch: Epoch = -1;
   #engine: Engine<M, R> | null = null;
   #own: { readonly epoch: Epoch; readonly input: Unstamped<M, R> }[] = [];
-  readonly #waiting = new Map<PeerId, { readonly epoch: Epoch; readonly message: M }[]>();
+  readonly #waiting = new Map<PeerId, Queue<M>>();
   #waitingCount = 0;
+  #waitingBytes = 0;
   #running: Promise<void> | null = null;
   #stopped = false;
 
@@ -87,20 +96,25 @@ export class Loop<M, R> {
     this.#wake();
   }
 
-  /** Queues an engine message of a peer; false when its queue is full. */
-  message(epoch: Epoch, from: PeerId, message: M): boolean {
+  /** Queues an engine message of a peer, of so many bytes on the wire; false when its queue is full. */
+  message(epoch: Epoch, from: PeerId, message: M, bytes: number): boolean {
     if (this.#stopped) return false;
-    let queue = this.#waiting.get(from);
-    if (queue === undefined) {
-      queue = [];
-      this.#waiting.set(from, queue);
-    }
-    if (queue.length >= this.#options.maxWaitingPerPeer || this.#waitingCount >= this.#options.maxWaiting) {
+    const { maxWaiting, maxWaitingPerPeer, maxBytes, maxBytesPerPeer } = this.#options;
+    const queue = this.#waiting.get(from) ?? { messages: [], bytes: 0 };
+    const full =
+      queue.messages.length >= maxWaitingPerPeer ||
+      this.#waitingCount >= maxWaiting ||
+      queue.bytes + bytes > maxBytesPerPeer ||
+      this.#waitingBytes + bytes > maxBytes;
+    if (full) {
       this.#parts.counters.add('dropped.votes-full');
       return false;
     }
-    queue.push({ epoch, message });
+    this.#waiting.set(from, queue);
+    queue.messages.push({ epoch, message, bytes });
+    queue.bytes += bytes;
     this.#waitingCount += 1;
+    this.#waitingBytes += bytes;
     this.#wake();
     return true;
   }
@@ -111,6 +125,7 @@ export class Loop<M, R> {
     this.#own = [];
     this.#waiting.clear();
     this.#waitingCount = 0;
+    this.#waitingBytes = 0;
     await this.#running;
   }
 
@@ -172,10 +187,12 @@ export class Loop<M, R> {
     const batch = this.#own.splice(0, this.#options.maxBatch);
     while (batch.length < this.#options.maxBatch && this.#waitingCount > 0) {
       for (const [from, queue] of this.#waiting) {
-        const next = queue.shift();
-        if (queue.length === 0) this.#waiting.delete(from);
+        const next = queue.messages.shift();
+        if (queue.messages.length === 0) this.#waiting.delete(from);
         if (next === undefined) continue;
         this.#waitingCount -= 1;
+        this.#waitingBytes -= next.bytes;
+        queue.bytes -= next.bytes;
         batch.push({ epoch: next.epoch, input: { kind: 'message', from, message: next.message } });
         if (batch.length >= this.#options.maxBatch) break;
       }

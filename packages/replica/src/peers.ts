@@ -34,6 +34,8 @@ interface PeerRecord {
   tokens: number;
   filledAt: Millis;
   tip: Tip | null;
+  /** It was asked for blocks that it claims to have, and did not show them. */
+  doubted: boolean;
 }
 
 /** Who is connected, how they behaved, what they may still ask, and where they say they stand. */
@@ -99,6 +101,40 @@ export class Peers {
     return best;
   }
 
+  /** Whether the peer showed the blocks that it claims to have. */
+  showed(peer: PeerId, blocks: boolean, now: Millis): void {
+    this.#record(peer, now).doubted = !blocks;
+  }
+
+  /**
+   * The greatest height that there is reason to believe: claimed by some peer that was not found wanting, or by validators of
+   * which one must be honest. One liar must not make a node look as if it were behind.
+   */
+  credibleHeight(): Height {
+    let best = this.#minorityHeight();
+    for (const peer of this.#connected) {
+      const record = this.#records.get(peer);
+      if (record?.doubted === false) best = Math.max(best, record.tip?.height ?? 0);
+    }
+    return best;
+  }
+
+  /** The greatest height that more than a third of the current epoch's weight claims. */
+  #minorityHeight(): Height {
+    const set = this.#validators;
+    if (set === null) return 0;
+    const claims = this.validators.map((peer) => {
+      const weight = set.weightOf(set.indexOfPeer(peer) ?? -1);
+      return { height: this.tip(peer)?.height ?? 0, weight };
+    });
+    let weight = 0;
+    for (const claim of claims.sort((a, b) => b.height - a.height)) {
+      weight += claim.weight;
+      if (weight >= set.minority) return claim.height;
+    }
+    return 0;
+  }
+
   /** Counts an offence; expels the peer when there are too many. */
   blame(peer: PeerId, offence: Offence, reason: string, now: Millis): void {
     this.#counters.add(`blamed.${offence}`);
@@ -133,7 +169,7 @@ export class Peers {
           break;
         }
       }
-      record = { score: 0, scoredAt: now, tokens: REQUEST_BURST, filledAt: now, tip: null };
+      record = { score: 0, scoredAt: now, tokens: REQUEST_BURST, filledAt: now, tip: null, doubted: false };
       this.#records.set(peer, record);
     }
     return record;

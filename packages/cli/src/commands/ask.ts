@@ -68,3 +68,20 @@ export function blockCommand(): Command {
       );
     });
 }
+
+/** `quorate query`: a question to the application, answered from the committed state and not proven. */
+export function queryCommand(): Command {
+  return asks(new Command('query').description('ask the application; the answer is not proven'))
+    .argument('<path>', 'what to ask for, in the words of the application')
+    .option('--data <hex>', 'data of the question, hexadecimal', '')
+    .action(async (path: string, flags: ConnectionFlags & { data: string }) => {
+      const data = Buffer.from(flags.data, 'hex').toString('base64');
+      const answer = await connect(flags.url).query({ path, data });
+      print(answer, flags, ({ code, log, value, height }) =>
+        code === 0
+          ? `${Buffer.from(value, 'base64').toString()}   (after height ${height})`
+          : `refused: ${log} (code ${code})`,
+      );
+      if (answer.code !== 0) process.exitCode = 1;
+    });
+}

@@ -50,7 +50,12 @@ function hintsFor(rpc: string, folder: string, hasLedger: boolean): string[] {
   const url = rpc === 'http://127.0.0.1:26601' ? '' : ` --url ${rpc}`;
   const home = relative('.', join(folder, 'validator-1'));
   const first = [`npx quorate status${url}`, `npx quorate validators${url}`];
-  if (!hasLedger) return first;
+  if (!hasLedger)
+    return [
+      ...first,
+      `npx quorate tx submit 'add 5'${url}          (a transaction of your state machine)`,
+      `npx quorate query counter${url}`,
+    ];
   const faucet = relative('.', join(folder, 'faucet.json'));
   return [
     ...first,

@@ -1,5 +1,13 @@
 import { resolve } from 'node:path';
-import { attachRpc, createLogging, createNode, describeConfig, loadConfig, readConfigFile, runNode } from '@quorate/node';
+import {
+  attachRpc,
+  createLogging,
+  createNode,
+  describeConfig,
+  loadConfig,
+  readConfigFile,
+  runNode,
+} from '@quorate/node';
 import { Command } from 'commander';
 import { note } from '../output.ts';
 import { VERSION } from '../version.ts';
@@ -33,7 +41,10 @@ export function startCommand(): Command {
       { home: folder, config },
       { log, ...(iKnowThisKeyNeverSigned === true ? { freshGate: 'operator' } : {}) },
     );
-    void attachRpc(node, { version: VERSION, admin: { stop: () => process.kill(process.pid, 'SIGTERM'), logLevel: level } });
+    void attachRpc(node, {
+      version: VERSION,
+      admin: { stop: () => process.kill(process.pid, 'SIGTERM'), logLevel: level },
+    });
     process.exitCode = await runNode(node);
   });
 }

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { Sender } from '@quorate/client';
 import { sha256 } from '@quorate/crypto';
 import { parseAddress } from '@quorate/ledger';
@@ -36,6 +37,25 @@ export function txCommand(): Command {
               ...(r.receipt.code === 0 ? [] : [['reason', r.receipt.log] as const]),
             ])
           : `${r.status}  ${r.id}${'reason' in r ? `: ${r.reason}` : ''}`,
+      );
+      if (result.status !== 'final' || result.receipt.code !== 0) process.exitCode = 1;
+    });
+  asks(
+    tx
+      .command('submit')
+      .description(
+        "submit the bytes of a transaction as they are, for a state machine of one's own, and wait until it is final",
+      ),
+  )
+    .argument('<text>', 'the transaction as text, or @FILE for the bytes of a file')
+    .action(async (text: string, flags: ConnectionFlags) => {
+      const bytes = text.startsWith('@') ? await readFile(text.slice(1)) : new TextEncoder().encode(text);
+      const result = await connect(flags.url).submit(bytes, { wait: 'final' });
+      print(
+        result,
+        flags,
+        (r) =>
+          `${r.status}  ${r.id}${'height' in r ? ` at height ${r.height}` : ''}${'reason' in r ? `: ${r.reason}` : ''}`,
       );
       if (result.status !== 'final' || result.receipt.code !== 0) process.exitCode = 1;
     });
