@@ -107,6 +107,14 @@ export function bodyRoots(hash: Hash, body: Body): { readonly txRoot: Digest; re
   };
 }
 
+/** Bytes of an encoded body, reckoned without encoding its transactions. */
+export function bodyBytes(body: Body): number {
+  let size = 8;
+  for (const tx of body.transactions) size += 4 + tx.length;
+  for (const item of body.evidence) size += encode(evidenceCodec, item).length;
+  return size;
+}
+
 /** The Merkle root of an empty list: what an empty body has in both roots. */
 export function emptyRoot(hash: Hash): Digest {
   return merkleRoot(hash, []);

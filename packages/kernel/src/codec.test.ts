@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import {
   appEventCodec,
   blockRefCodec,
+  bodyBytes,
   bodyCodec,
   type Codec,
   certificateCodec,
@@ -136,4 +137,14 @@ describe('limits', () => {
       expect.objectContaining({ code: 'codec/invalid' }),
     );
   });
+});
+
+it('reckons the size of a body without encoding its transactions', () => {
+  fc.assert(
+    fc.property(fc.infiniteStream(fc.nat(0xffff_ffff)), (stream) => {
+      const body = bodyCodec.sample(() => stream.next().value as number);
+      expect(bodyBytes(body)).toBe(encode(bodyCodec, body).length);
+      expect(encode(bodyCodec, body, 1)).toEqual(encode(bodyCodec, body, 100_000));
+    }),
+  );
 });

@@ -149,9 +149,9 @@ export class Reader {
   }
 }
 
-/** Canonical bytes of `value`. */
-export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
-  const writer = new Writer();
+/** Canonical bytes of `value`. `capacity` is a guess at their number that saves copying large values. */
+export function encode<T>(codec: Codec<T>, value: T, capacity?: number): Uint8Array {
+  const writer = new Writer(capacity);
   codec.write(writer, value);
   return writer.finish();
 }

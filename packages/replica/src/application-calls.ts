@@ -13,6 +13,8 @@ import {
   type Hash,
   type Height,
   lastHeightOf,
+  MAX_TRANSACTION_BYTES,
+  MAX_TRANSACTIONS,
   type Millis,
   type Misbehavior,
   QuorateError,
@@ -87,6 +89,14 @@ export class ApplicationCalls {
     return this.guard(`prepareProposal for height ${plan.height}`, async () => {
       const chosen = await this.#parts.application.prepareProposal(this.#context(plan, parent), candidates, maxBytes);
       const bytes = chosen.reduce((sum, tx) => sum + tx.length, 0);
+      // No body can hold these: found here it is the application's failure, later it would be ours.
+      if (chosen.length > MAX_TRANSACTIONS) {
+        throw new Error(`it chose ${chosen.length} transactions, a block holds at most ${MAX_TRANSACTIONS}`);
+      }
+      const longest = chosen.find((tx) => tx.length > MAX_TRANSACTION_BYTES);
+      if (longest !== undefined) {
+        throw new Error(`it chose a transaction of ${longest.length} bytes, the limit is ${MAX_TRANSACTION_BYTES}`);
+      }
       if (bytes > maxBytes) throw new Error(`it chose ${bytes} bytes of transactions, the limit was ${maxBytes}`);
       return chosen;
     });

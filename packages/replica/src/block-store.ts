@@ -3,6 +3,7 @@ import {
   type BlockRef,
   type Body,
   blockOf,
+  bodyBytes,
   bodyCodec,
   type Certificate,
   type Commit,
@@ -268,31 +269,28 @@ export class BlockStore extends BlockReads {
   async #put(block: Block, body: Body): Promise<void> {
     const { digest } = block.ref;
     const { height } = block.header;
-    const encoded = encode(bodyCodec, body);
-    const bodyBytes = encoded.length;
-    if (
-      this.#candidateBytes + counted(bodyBytes) > this.#maxCandidateBytes ||
-      this.#candidates.size >= MAX_CANDIDATES
-    ) {
+    const size = bodyBytes(body);
+    const encoded = encode(bodyCodec, body, size);
+    if (this.#candidateBytes + counted(size) > this.#maxCandidateBytes || this.#candidates.size >= MAX_CANDIDATES) {
       throw new QuorateError(
         'store/full',
         `block store: ${this.#candidates.size} blocks with ${this.#candidateBytes} bytes wait for finality; block ${digest} is refused until some are finalized`,
       );
     }
-    this.#candidates.set(digest, { height, bodyBytes });
-    this.#candidateBytes += counted(bodyBytes);
+    this.#candidates.set(digest, { height, bodyBytes: size });
+    this.#candidateBytes += counted(size);
     try {
       await this.#writes.commit([
         record(KEY.header(digest), RECORD.header, block.header),
         sealed(KEY.body(digest), encoded),
-        record(KEY.candidate(height, digest), RECORD.candidate, { bodyBytes }),
+        record(KEY.candidate(height, digest), RECORD.candidate, { bodyBytes: size }),
       ]);
     } catch (error) {
       this.#forget(digest);
       throw error;
     }
     this.cache.addHeader(block);
-    this.cache.addBody(digest, body, bodyBytes);
+    this.cache.addBody(digest, body, size);
   }
 
   #forget(digest: Digest): void {

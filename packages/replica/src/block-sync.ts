@@ -2,7 +2,7 @@ import {
   type Block,
   type Body,
   blockOfHeader,
-  bodyCodec,
+  bodyBytes,
   type Certificate,
   type Clock,
   type Epoch,
@@ -310,7 +310,7 @@ export class BlockSync {
         const body = block === null ? null : store.body(block.ref);
         if (block === null || body === null) break;
         blocks.push({ header: block.header, body });
-        bytes += encode(bodyCodec, body).length;
+        bytes += bodyBytes(body);
       }
       const proof = blocks.length === 0 ? null : store.finalityProof(height - 1);
       const nothing = emptyRoot(hash);

@@ -3,7 +3,7 @@ import {
   type BlockRef,
   type Body,
   blockOfHeader,
-  bodyCodec,
+  bodyBytes,
   bodyRoots,
   type Clock,
   type Digest,
@@ -34,6 +34,9 @@ const VIEWS_AHEAD = 16;
 const PUSHES_PER_VIEW = 2;
 /** Bytes that may wait for one peer in the class of bodies before we serve it no more. */
 const MAX_QUEUED = 16 << 20;
+
+/** What a message holds beside the body, about. */
+const HEADER_ROOM = 512;
 
 export interface DisseminationOptions {
   readonly chainId: string;
@@ -90,7 +93,11 @@ export class Dissemination {
   /** Sends our own proposal to every peer, ahead of the vote that names it. */
   push(block: Block, body: Body): void {
     const { transport, peers, counters } = this.#parts;
-    const bytes = encode(bodiesCodec, { kind: 'push', block: { header: block.header, body } });
+    const bytes = encode(
+      bodiesCodec,
+      { kind: 'push', block: { header: block.header, body } },
+      bodyBytes(body) + HEADER_ROOM,
+    );
     for (const peer of peers.connected) {
       if (transport.send(peer, 'bodies', bytes)) counters.add('sent.bodies', bytes.length);
     }
@@ -222,7 +229,11 @@ export class Dissemination {
         missing.push(ref);
         continue;
       }
-      const bytes = encode(bodiesCodec, { kind: 'block', block: { header: block.header, body } });
+      const bytes = encode(
+        bodiesCodec,
+        { kind: 'block', block: { header: block.header, body } },
+        bodyBytes(body) + HEADER_ROOM,
+      );
       peers.mayAsk(from, bytes.length / 65_536, now());
       if (transport.send(from, 'bodies', bytes)) counters.add('sent.bodies', bytes.length);
     }
@@ -253,7 +264,7 @@ export class Dissemination {
 
 /** Why a body does not belong to a block, or null. */
 export function bodyFault(hash: Hash, maxBlockBytes: number, block: Block, body: Body): string | null {
-  const size = encode(bodyCodec, body).length;
+  const size = bodyBytes(body);
   if (size > maxBlockBytes) return `a body of ${size} bytes, the limit is ${maxBlockBytes}`;
   const { txRoot, evidenceRoot } = bodyRoots(hash, body);
   if (txRoot !== block.header.txRoot || evidenceRoot !== block.header.evidenceRoot) {

@@ -50,6 +50,20 @@ describe('failure policy', () => {
     expect((await haltOf(cluster, 2)).code).toBe('disk/full');
   });
 
+  it('an application that chooses what no block can hold costs its proposals, not the replica', async () => {
+    const cluster = new Cluster({ seed: 47 });
+    cluster.start();
+    await cluster.reach(3);
+    const choices = [[new Uint8Array(300 << 10)], Array.from({ length: 70_000 }, () => new Uint8Array(1))];
+    for (const [index, chosen] of choices.entries()) {
+      const application = cluster.applications.get(index);
+      if (application === undefined) throw new Error('no application');
+      application.prepareProposal = () => Promise.resolve(chosen);
+    }
+    await cluster.reach(20);
+    for (const index of [0, 1]) expect(cluster.replica(index).status().counters['build.failed']).toBeGreaterThan(0);
+  });
+
   it('an application that computes another state halts only its own replica', async () => {
     const cluster = new Cluster({ seed: 33 });
     cluster.start();

@@ -11,7 +11,7 @@ import {
 } from './wire.ts';
 
 /** Transactions wait so long for company before they travel. */
-const BATCH_MS = 3;
+const BATCH_MS = 10;
 /** Bytes that may wait for one peer in this class before gossip passes it over. */
 const MAX_QUEUED = 3 << 20;
 

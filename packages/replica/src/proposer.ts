@@ -4,14 +4,13 @@ import {
   type Body,
   type BuildRequest,
   blockOfHeader,
-  bodyCodec,
+  bodyBytes,
   bodyRoots,
   type Clock,
   type Digest,
   type Epoch,
   type Evidence,
   emptyRoot,
-  encode,
   type Genesis,
   type Hash,
   type Header,
@@ -188,7 +187,7 @@ export class Proposer {
     await store.put(block, body);
     if (turn !== this.#current) return null;
     counters.add('built');
-    this.#pace.proposed(block.ref.digest, encode(bodyCodec, body).length, this.#parts.now());
+    this.#pace.proposed(block.ref.digest, bodyBytes(body), this.#parts.now());
     log('debug', 'proposing', { height: header.height, view: header.view, transactions: body.transactions.length });
     this.#parts.push(block, body);
     return block;
@@ -225,14 +224,14 @@ export class Proposer {
   async #body(build: BuildRequest, time: Millis, carried: Carried): Promise<Body | null> {
     const { executor, mempool, evidence: pool } = this.#parts;
     const { maxBlockBytes } = this.#options.genesis.consensus;
-    const fits = (body: Body): boolean => encode(bodyCodec, body).length <= maxBlockBytes;
+    const fits = (body: Body): boolean => bodyBytes(body) <= maxBlockBytes;
     const evidence: Evidence[] = [];
     for (const piece of pool.pending(MAX_EVIDENCE, carried.offences)) {
       // Half of the block at most: evidence must not stop everything else.
-      if (encode(bodyCodec, { transactions: [], evidence: [...evidence, piece] }).length > maxBlockBytes / 2) break;
+      if (bodyBytes({ transactions: [], evidence: [...evidence, piece] }) > maxBlockBytes / 2) break;
       if (pool.fault(piece, build.height) === null) evidence.push(piece);
     }
-    const most = maxBlockBytes - BODY_OVERHEAD - encode(bodyCodec, { transactions: [], evidence }).length;
+    const most = maxBlockBytes - BODY_OVERHEAD - bodyBytes({ transactions: [], evidence });
     let room = Math.min(most, this.#pace.limit);
     let candidates = mempool.candidates(room, carried.transactions);
     if (candidates.length === 0 && room < most) {

@@ -1,4 +1,12 @@
-import { type Application, encode, type Genesis, type Height, lastHeightOf, type SnapshotInfo } from '@quorate/kernel';
+import {
+  type Application,
+  encode,
+  type Genesis,
+  type Height,
+  isQuorateError,
+  lastHeightOf,
+  type SnapshotInfo,
+} from '@quorate/kernel';
 import { epochClaimCodec } from '@quorate/light';
 import type { EpochProof, FinalityProof } from './api.ts';
 import type { BlockStore } from './block-store.ts';
@@ -38,14 +46,25 @@ export async function serveStateSync(request: StateSyncRequest, parts: ServingPa
       return { kind: 'floor', found: floor(request.height, parts.store) };
     case 'chunk': {
       const { height, format, chunk } = request;
-      const bytes = (await parts.application.snapshots?.load(height, format, chunk)) ?? null;
+      const { snapshots } = parts.application;
+      const bytes = await offered(async () => (await snapshots?.load(height, format, chunk)) ?? null, null);
       return { kind: 'chunk', bytes: bytes !== null && bytes.length > MAX_CHUNK_BYTES ? null : bytes };
     }
   }
 }
 
+/** What the application offers; nothing when it throws: what a stranger asks for must not stop this node. Errors of the disk do. */
+async function offered<T>(ask: () => Promise<T>, nothing: T): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (isQuorateError(error) && error.code.startsWith('disk/')) throw error;
+    return nothing;
+  }
+}
+
 async function list(application: Application): Promise<SnapshotInfo[]> {
-  const all = (await application.snapshots?.list()) ?? [];
+  const all = await offered(async () => (await application.snapshots?.list()) ?? [], []);
   return [...all].sort((a, b) => b.height - a.height);
 }
 

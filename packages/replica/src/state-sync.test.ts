@@ -370,6 +370,18 @@ describe('weak subjectivity', () => {
   });
 });
 
+test('an application that throws when a stranger asks offers nothing; a failing disk is no secret', async () => {
+  const { chain, store, application } = await serving(busyChain(14), 5);
+  let error: Error = new RangeError('no such chunk');
+  application.snapshots.list = () => Promise.reject(error);
+  application.snapshots.load = () => Promise.reject(error);
+  const ask = (request: StateSyncRequest) => serveStateSync(request, { genesis: chain.genesis, store, application });
+  expect(await ask({ kind: 'snapshots' })).toEqual({ kind: 'snapshots', snapshots: [] });
+  expect(await ask({ kind: 'chunk', height: 10, format: 1, chunk: 77 })).toEqual({ kind: 'chunk', bytes: null });
+  error = new QuorateError('disk/failed', 'the disk failed');
+  await expect(ask({ kind: 'snapshots' })).rejects.toMatchObject({ code: 'disk/failed' });
+});
+
 test('wire types: a change of a hash is a change of the protocol', () => {
   const hashes = [conformance(stateSyncRequestCodec, sha256), conformance(stateSyncResponseCodec, sha256)];
   expect(hashes.map((hash) => hash.slice(0, 16))).toMatchInlineSnapshot(`

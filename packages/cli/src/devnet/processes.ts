@@ -3,6 +3,11 @@ import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+/**
+ * A node makes much garbage that dies young: with the default of 16 MiB half of it survives long enough to be copied, which costs
+ * a third of all its time under load. The first line of bin/quorate.js says the same.
+ */
+const NODE_FLAGS = ['--max-semi-space-size=64'];
 const QUORATE = fileURLToPath(new URL('../../bin/quorate.js', import.meta.url));
 
 /** A validator as an operating-system process on this machine, with its own home folder. */
@@ -50,10 +55,14 @@ export class Processes {
     if (this.#running.has(node.name)) return;
     this.#crashed.delete(node.name);
     const log = openSync(join(node.home, 'node.log'), 'a', 0o600);
-    const child = spawn(process.execPath, [...this.#nodeFlags, QUORATE, 'start', '--home', node.home, ...this.#flags], {
-      stdio: ['ignore', log, log],
-      env: { ...process.env, NO_COLOR: '1' },
-    });
+    const child = spawn(
+      process.execPath,
+      [...NODE_FLAGS, ...this.#nodeFlags, QUORATE, 'start', '--home', node.home, ...this.#flags],
+      {
+        stdio: ['ignore', log, log],
+        env: { ...process.env, NO_COLOR: '1' },
+      },
+    );
     closeSync(log);
     const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
       const end = (code: number | null, signal: NodeJS.Signals | null): void => {

@@ -120,6 +120,25 @@ describe('limits', () => {
     await new Promise((resolve) => socket.once('close', resolve));
   });
 
+  it('refuse an upgrade of a path that is none, and hang up, whatever the other end does', async () => {
+    const { port, post } = await server({ maxConnectionsPerIp: 2 });
+    const upgrade = (path: string): string =>
+      `GET ${path} HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n`;
+    for (const path of ['//', '//a:99999', '/other']) {
+      const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+      socket.write(upgrade(path));
+      const answer = await new Promise<string>((resolve) => socket.once('data', (bytes) => resolve(String(bytes))));
+      expect(answer).toContain('404');
+    }
+    for (let i = 0; i < 20; i++) {
+      const socket = connect(port, '127.0.0.1');
+      await new Promise((resolve) => socket.once('connect', resolve));
+      socket.write(upgrade('/other'), () => socket.resetAndDestroy());
+      await new Promise((resolve) => socket.once('close', resolve));
+    }
+    expect((await post(checkpoint)).status).toBe(200);
+  });
+
   it('allow the origins that are named, and only those', async () => {
     const { post } = await server({ allowedOrigins: ['https://wallet.example'] });
     const named = await post(checkpoint, { origin: 'https://wallet.example' });

@@ -44,15 +44,18 @@ export class WebSocketApi {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     // Browsers let any page open a WebSocket: its origin must be allowed. Programs send none.
     const { origin } = request.headers;
-    const { pathname } = new URL(request.url ?? '/', 'http://node');
+    // From here on the HTTP server no longer listens for errors of this socket, and nobody catches what is thrown here.
+    socket.on('error', () => socket.destroy());
+    const [path] = (request.url ?? '/').split('?', 1);
     const refusal =
-      pathname !== '/'
+      path !== '/'
         ? '404 Not Found'
         : origin !== undefined && !isAllowed(this.#config.allowedOrigins, origin)
           ? '403 Forbidden'
           : null;
     if (refusal !== null) {
-      socket.end(`HTTP/1.1 ${refusal}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+      const answer = `HTTP/1.1 ${refusal}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`;
+      socket.end(answer, () => socket.destroy()); // a peer that never hangs up must not keep its place
       return;
     }
     this.#server.handleUpgrade(request, socket, head, (connection) =>
