@@ -36,6 +36,20 @@ export function missingFrom(packages) {
   return missing;
 }
 
+const KINDS = ['dependencies', 'devDependencies', 'optionalDependencies', 'peerDependencies'];
+
+/** Our packages whose dependencies the lockfile does not repeat as they stand: `npm ci` would refuse it. */
+export function outdated(packages, readManifest) {
+  const same = (one = {}, other = {}) =>
+    Object.keys(one).length === Object.keys(other).length &&
+    Object.entries(one).every(([name, version]) => other[name] === version);
+  return Object.keys(packages).filter((path) => {
+    if (path.split('/').includes('node_modules')) return false;
+    const manifest = readManifest(path);
+    return manifest === null || KINDS.some((kind) => !same(manifest[kind], packages[path][kind]));
+  });
+}
+
 function main(check) {
   const file = join(fileURLToPath(new URL('..', import.meta.url)), 'package-lock.json');
   const lockfile = JSON.parse(readFileSync(file, 'utf8'));
@@ -43,6 +57,17 @@ function main(check) {
   const hosts = Object.entries(lockfile.packages).filter(([, { resolved }]) => /^\w+:/.test(resolved ?? ''));
   for (const [path] of hosts)
     console.log(`package-lock.json: ${path} names the host it came from; remove its "resolved".`);
+
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  const stale = outdated(lockfile.packages, (path) => {
+    try {
+      return JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8'));
+    } catch {
+      return null;
+    }
+  });
+  for (const path of stale)
+    console.log(`package-lock.json: ${path || 'the root'} differs from its package.json; run npm run lock.`);
 
   const missing = missingFrom(lockfile.packages);
   const names = Object.keys(missing);
@@ -53,7 +78,7 @@ function main(check) {
     writeFileSync(file, `${JSON.stringify({ ...lockfile, packages: Object.fromEntries(packages) }, null, 2)}\n`);
     console.log(`package-lock.json: added ${names.length} packages of other platforms`);
   }
-  process.exitCode = hosts.length > 0 || (check && names.length > 0) ? 1 : 0;
+  process.exitCode = hosts.length > 0 || stale.length > 0 || (check && names.length > 0) ? 1 : 0;
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
