@@ -45,6 +45,7 @@ it('does not stall under an application that is not speculative, through lost me
   const start = Math.max(...(await network.heights()));
   await network.reach(start + 30, network.nodes, 120_000);
   await until('payments through the storm', () => acknowledged.size >= 20, 90_000);
+  await until('a storm worth the name', () => (links?.cuts ?? 0) > 20, 90_000);
   over = true;
   await Promise.all([losing, ...writers]);
   expect(links?.cuts ?? 0).toBeGreaterThan(20);
