@@ -1,9 +1,9 @@
+import { crc32 } from '@quorate/crypto';
 import { conformance } from '@quorate/kernel';
 import { simulatedSuite } from '@quorate/sim';
 import { describe, expect, test } from 'vitest';
 import { BlockStore } from './block-store.ts';
 import { ChainFixture, Fate, type Made, MemoryDisk, sha256 } from './chain.fixture.ts';
-import { crc32 } from './crc32.ts';
 import { pruneStep } from './retention.ts';
 import { KEY, RECORD, record, STORE_VERSION } from './store-format.ts';
 

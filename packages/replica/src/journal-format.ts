@@ -1,3 +1,4 @@
+import { crc32 } from '@quorate/crypto';
 import {
   bytes,
   type Codec,
@@ -17,7 +18,6 @@ import {
   u53,
   Writer,
 } from '@quorate/kernel';
-import { crc32 } from './crc32.ts';
 
 /** One record of an engine, with the epoch whose engine wrote it. */
 export interface JournalEntry {

@@ -1,3 +1,4 @@
+import { crc32 } from '@quorate/crypto';
 import {
   type AppEvent,
   appEventCodec,
@@ -34,7 +35,6 @@ import {
 } from '@quorate/kernel';
 import { finalityClaimCodec, MAX_CLAIM_HEADERS } from '@quorate/light';
 import type { FinalityProof } from './api.ts';
-import { crc32 } from './crc32.ts';
 
 /*
  * The table of keys. Heights and epochs are eight big-endian bytes, so that ranges run in order.
