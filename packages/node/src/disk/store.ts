@@ -1,3 +1,4 @@
+import { statfsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { isQuorateError, QuorateError, type Store, type StoreWrite, toHex } from '@quorate/kernel';
@@ -7,6 +8,8 @@ import { corrupt, inspectStoreFile, resizeStoreFile } from './store-file.ts';
 
 const MAX_KEY_BYTES = 511;
 const CHECKSUM_BYTES = 4;
+/** What must stay free beside twice a batch: pages are copied before they are changed, and other processes write too. */
+const SPARE_BYTES = 1 << 20;
 /** With less room than a batch may take, a failed commit is blamed on it. */
 const FULL_BELOW_BYTES = 16 << 20;
 /**
@@ -93,6 +96,7 @@ export class LmdbStore implements Store {
       }
     }
     if (batch.length === 0) return;
+    this.#demandRoom(batch);
     try {
       await this.#db.batch(() => {
         for (const { key, value } of batch) {
@@ -113,6 +117,21 @@ export class LmdbStore implements Store {
     await this.#db.close();
   }
 
+  /** Refuses a batch for which the disk may lack room: LMDB's own failure there has been seen to damage memory and abort. */
+  #demandRoom(batch: readonly StoreWrite[]): void {
+    let bytes = 0;
+    for (const { key, value } of batch) bytes += key.length + (value?.length ?? 0);
+    const { bavail, bsize } = this.#read(() => statfsSync(this.#path));
+    if (bavail * bsize >= SPARE_BYTES + 2 * bytes) return;
+    this.#failure = this.#full();
+    throw this.#failure;
+  }
+
+  #full(cause?: unknown): QuorateError {
+    const problem = `write store ${this.#name}: the disk is full; make room and start again`;
+    return new QuorateError('disk/full', problem, { cause });
+  }
+
   /** LMDB tells of a failed commit by a promise inside the error, and of a full disk as an I/O error. */
   async #commitError(error: unknown): Promise<QuorateError> {
     let cause = error;
@@ -124,8 +143,7 @@ export class LmdbStore implements Store {
       () => false,
     );
     if (!isFull) return diskError(cause, 'write store', this.#name);
-    const problem = `write store ${this.#name}: the disk is full; make room and start again`;
-    return new QuorateError('disk/full', problem, { cause });
+    return this.#full(cause);
   }
 
   /** Whether every entry that the index counts is there and whole. LMDB skips a page of zeros in silence. */
