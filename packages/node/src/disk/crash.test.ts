@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -83,6 +83,22 @@ describe('a full disk', () => {
       return false;
     }
   }
+
+  test('refuses a store write while there is still a little room, before the database can fail on it', async (context) => {
+    if (!mount()) return context.skip('no right to mount a small file system');
+    try {
+      const disk = await NodeDisk.open(join(folder(), 'home'));
+      const store = await disk.openStore('x');
+      await store.write([{ key: Uint8Array.of(1), value: Uint8Array.of(1) }]);
+      const { bavail, bsize } = await statfs(folder());
+      await writeFile(join(folder(), 'ballast'), new Uint8Array(bavail * bsize - 600_000));
+      const small = [{ key: Uint8Array.of(2), value: Uint8Array.of(2) }];
+      await expect(store.write(small)).rejects.toEqual(expect.objectContaining({ code: 'disk/full' }));
+      await disk.close();
+    } finally {
+      execFileSync('umount', [folder()]);
+    }
+  });
 
   test('stops files and stores with disk/full, keeps what was promised, and goes on once there is room', async (context) => {
     if (!mount()) return context.skip('no right to mount a small file system');
