@@ -4,13 +4,13 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import {
   concatBytes,
   QuorateError,
+  Recent,
   type SecretKey,
   type SignatureSuite,
   type SignedItem,
   toHex,
 } from '@quorate/kernel';
 import { bisect } from './bisect.ts';
-import { LruCache } from './lru.ts';
 
 export const BLS_KEY_BYTES = 48;
 export const BLS_SIGNATURE_BYTES = 96;
@@ -145,7 +145,7 @@ function coefficientOf(seed: Uint8Array, index: number): bigint {
  * `cachedKeys` bounds the memory of this instance: decompressed keys, the least recently used is forgotten.
  */
 export function createBls12381Suite(options: { readonly cachedKeys?: number } = {}): SignatureSuite {
-  const keys = new LruCache<string, KeyPoint>({ capacity: options.cachedKeys ?? 4096 });
+  const keys = new Recent<string, KeyPoint>({ capacity: options.cachedKeys ?? 4096 });
   const keyPoint = (publicKey: Uint8Array): KeyPoint | null => {
     const name = toHex(publicKey);
     const known = keys.get(name);

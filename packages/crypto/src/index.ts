@@ -8,7 +8,6 @@ export { initialiseGate, openGate } from './gate/open.ts';
 export { gateFile } from './gate/state.ts';
 export * from './hash.ts';
 export * from './keys.ts';
-export * from './lru.ts';
 export * from './state-proof.ts';
 export * from './suites.ts';
 export * from './verify.ts';

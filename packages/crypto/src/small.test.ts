@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import { bisect } from './bisect.ts';
 import { crc32 } from './crc32.ts';
 import { sha256 } from './hash.ts';
-import { LruCache } from './lru.ts';
 import { createPureSuites, SuiteRegistry } from './suites.ts';
 
 describe('crc32', () => {
@@ -37,17 +36,6 @@ describe('bisect', () => {
         expect(calls).toBeLessThanOrEqual(1 + 2 * culprits.length * Math.ceil(Math.log2(good.length + 1)));
       }),
     );
-  });
-});
-
-describe('LruCache', () => {
-  it('never holds more than its capacity and forgets what was used longest ago', () => {
-    const cache = new LruCache<number, string>({ capacity: 2 });
-    cache.set(1, 'a');
-    cache.set(2, 'b');
-    cache.get(1);
-    cache.set(3, 'c');
-    expect([cache.size, cache.get(1), cache.get(2), cache.get(3)]).toEqual([2, 'a', undefined, 'c']);
   });
 });
 

@@ -92,11 +92,12 @@ for (const [name, create, runs] of [
           },
         },
       };
-      const known = new VerifiedCertificates({ capacity: 2 }, { hash: sha256 });
-      const [one, two, three] = [
+      const known = new VerifiedCertificates({ capacity: 4 }, { hash: sha256 });
+      const [one, two, three, four] = [
         certificate(statement, 0, 1, 2),
         certificate(statement, 1, 2, 3),
         certificate(nullify, 0, 1, 2),
+        certificate(nullify, 1, 2, 3),
       ];
       const check = (all: readonly Certificate[]): number[] =>
         verifyVotesAndCertificates(
@@ -111,8 +112,8 @@ for (const [name, create, runs] of [
       expect(check([bad])).toEqual([0]);
       expect(check([bad])).toEqual([0]);
       expect(checks).toBe(4);
-      expect(check([three, one])).toEqual([]); // three pushes out one, which was used longest ago
-      expect(checks).toBe(6);
+      expect(check([three, four, one])).toEqual([]); // three and four push out one, which was used before them
+      expect(checks).toBe(7);
     });
   });
 }

@@ -5,21 +5,21 @@ import {
   type Digest,
   encode,
   type Hash,
+  Recent,
   type SignedItem,
   signedBytes,
   toHex,
   type Verifiable,
   type VotingContext,
 } from '@quorate/kernel';
-import { LruCache } from './lru.ts';
 
-/** Certificates that hold under one epoch's set, by digest: a bounded memory, the least recently used is forgotten. */
+/** Certificates that hold under one epoch's set, by digest: a bounded memory, see {@link Recent}. */
 export class VerifiedCertificates {
   readonly #hash: Hash;
-  readonly #known: LruCache<Digest, true>;
+  readonly #known: Recent<Digest, true>;
 
   constructor(options: { readonly capacity: number }, parts: { readonly hash: Hash }) {
-    this.#known = new LruCache(options);
+    this.#known = new Recent(options);
     this.#hash = parts.hash;
   }
 

@@ -21,9 +21,15 @@ export class Writer {
   #view: DataView;
   #length = 0;
 
-  constructor(capacity = 256) {
-    this.#bytes = new Uint8Array(capacity);
-    this.#view = new DataView(this.#bytes.buffer);
+  /** Room for so many bytes to begin with, or memory to begin in. */
+  constructor(room: number | Uint8Array = 256) {
+    this.#bytes = typeof room === 'number' ? new Uint8Array(room) : room;
+    this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength);
+  }
+
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#length;
   }
 
   #room(count: number): number {
@@ -149,11 +155,23 @@ export class Reader {
   }
 }
 
+/** Above this the buffer of an encoding is handed out as it is; below, the bytes are copied and the buffer serves again. */
+const SCRATCH_BYTES = 4096;
+let scratch: Uint8Array | null = new Uint8Array(SCRATCH_BYTES);
+
 /** Canonical bytes of `value`. `capacity` is a guess at their number that saves copying large values. */
-export function encode<T>(codec: Codec<T>, value: T, capacity?: number): Uint8Array {
-  const writer = new Writer(capacity);
-  codec.write(writer, value);
-  return writer.finish();
+export function encode<T>(codec: Codec<T>, value: T, capacity = 0): Uint8Array {
+  // Small values are most of what is encoded: memory of their own size for each, taken from one buffer that is lent out.
+  const lent = capacity > SCRATCH_BYTES ? null : scratch;
+  if (lent !== null) scratch = null; // a codec may encode another value on the way
+  try {
+    const writer = new Writer(lent ?? Math.max(256, capacity));
+    codec.write(writer, value);
+    const bytes = writer.finish();
+    return bytes.buffer === lent?.buffer ? bytes.slice() : bytes;
+  } finally {
+    if (lent !== null) scratch = lent;
+  }
 }
 
 /** The value of exactly these bytes. Throws `codec/truncated`, `codec/trailing`, `codec/limit` or `codec/invalid`. */

@@ -11,6 +11,7 @@ export * from './genesis.ts';
 export * from './merkle.ts';
 export * from './ports.ts';
 export * from './receipts.ts';
+export * from './recent.ts';
 export * from './statements.ts';
 export * from './suite.ts';
 export * from './validators.ts';

@@ -1,7 +1,7 @@
-import { concatBytes, type Digest, type Hash, toHex } from './bytes.ts';
+import { DIGEST_BYTES, type Digest, type Hash, toHex } from './bytes.ts';
 
-const LEAF = Uint8Array.of(0);
-const NODE = Uint8Array.of(1);
+const LEAF = 0;
+const NODE = 1;
 
 function largestPowerBelow(count: number): number {
   let power = 1;
@@ -9,28 +9,48 @@ function largestPowerBelow(count: number): number {
   return power;
 }
 
-function rootOf(hash: Hash, leaves: readonly Uint8Array[], from: number, to: number): Uint8Array {
+/** Digests of the items as leaves. One scratch buffer serves all of them: a block has thousands. */
+function leavesOf(hash: Hash, items: readonly Uint8Array[]): Uint8Array[] {
+  const longest = items.reduce((most, { length }) => Math.max(most, length), 0);
+  const scratch = new Uint8Array(1 + longest);
+  scratch[0] = LEAF;
+  return items.map((item) => {
+    scratch.set(item, 1);
+    return hash(scratch.subarray(0, 1 + item.length));
+  });
+}
+
+function nodeOf(hash: Hash, left: Uint8Array, right: Uint8Array, scratch: Uint8Array): Uint8Array {
+  scratch[0] = NODE;
+  scratch.set(left, 1);
+  scratch.set(right, 1 + DIGEST_BYTES);
+  return hash(scratch);
+}
+
+const NODE_BYTES = 1 + 2 * DIGEST_BYTES;
+
+function rootOf(
+  hash: Hash,
+  leaves: readonly Uint8Array[],
+  from: number,
+  to: number,
+  scratch = new Uint8Array(NODE_BYTES),
+): Uint8Array {
   if (to - from === 1) return leaves[from] as Uint8Array;
   const split = from + largestPowerBelow(to - from);
-  return hash(concatBytes(NODE, rootOf(hash, leaves, from, split), rootOf(hash, leaves, split, to)));
+  const left = rootOf(hash, leaves, from, split, scratch);
+  return nodeOf(hash, left, rootOf(hash, leaves, split, to, scratch), scratch);
 }
 
 /** Merkle tree hash of a list (RFC 6962, section 2.1): 0x00 before leaves, 0x01 before nodes; the hash of no bytes for an empty list. */
 export function merkleRoot(hash: Hash, items: readonly Uint8Array[]): Digest {
   if (items.length === 0) return toHex(hash(new Uint8Array()));
-  return toHex(
-    rootOf(
-      hash,
-      items.map((item) => hash(concatBytes(LEAF, item))),
-      0,
-      items.length,
-    ),
-  );
+  return toHex(rootOf(hash, leavesOf(hash, items), 0, items.length));
 }
 
 /** Audit path of item `index`, from the leaf upwards (RFC 6962, section 2.1.1). */
 export function merklePath(hash: Hash, items: readonly Uint8Array[], index: number): Uint8Array[] {
-  const leaves = items.map((item) => hash(concatBytes(LEAF, item)));
+  const leaves = leavesOf(hash, items);
   const path: Uint8Array[] = [];
   let [from, to] = [0, items.length];
   while (to - from > 1) {
@@ -68,9 +88,11 @@ export function verifyMerklePath(
     else from = split;
   }
   if (turns.length !== path.length) return false;
-  let node = hash(concatBytes(LEAF, proof.item));
+  let [node] = leavesOf(hash, [proof.item]) as [Uint8Array];
+  const scratch = new Uint8Array(NODE_BYTES);
   for (const sibling of path) {
-    node = turns.pop() === true ? hash(concatBytes(NODE, sibling, node)) : hash(concatBytes(NODE, node, sibling));
+    if (sibling.length !== DIGEST_BYTES) return false;
+    node = turns.pop() === true ? nodeOf(hash, sibling, node, scratch) : nodeOf(hash, node, sibling, scratch);
   }
   return toHex(node) === root;
 }

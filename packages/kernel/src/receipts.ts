@@ -1,6 +1,6 @@
 import type { AppEvent, Receipt } from './application.ts';
 import type { Digest, Hash } from './bytes.ts';
-import { bytes, type Codec, checked, encode, list, struct, text, u32 } from './codec.ts';
+import { bytes, type Codec, checked, list, struct, text, u32, Writer } from './codec.ts';
 import { QuorateError } from './errors.ts';
 import { merkleRoot } from './merkle.ts';
 
@@ -41,10 +41,18 @@ export const receiptCodec: Codec<Receipt> = struct<{ code: number; log: string; 
   },
 ) as Codec<Receipt>;
 
+/** The encodings of receipts, one after the other, in one piece of memory. */
+export function encodeReceipts(receipts: readonly Receipt[]): Uint8Array[] {
+  const to = new Writer(256 * receipts.length);
+  const ends = receipts.map((receipt) => {
+    receiptCodec.write(to, receipt);
+    return to.length;
+  });
+  const all = to.finish();
+  return ends.map((end, index) => all.subarray(ends[index - 1] ?? 0, end));
+}
+
 /** The root under which the next header commits to the outcomes of a block. */
 export function receiptsRoot(hash: Hash, receipts: readonly Receipt[]): Digest {
-  return merkleRoot(
-    hash,
-    receipts.map((receipt) => encode(receiptCodec, receipt)),
-  );
+  return merkleRoot(hash, encodeReceipts(receipts));
 }

@@ -1,7 +1,8 @@
-import { type Hash, isQuorateError, type SignatureSuite, type SignedItem } from '@quorate/kernel';
+import { type Hash, isQuorateError, Recent, type SignatureSuite, type SignedItem } from '@quorate/kernel';
 import { addressOf } from './address.ts';
+import { bondFault } from './bonding.ts';
 import { recordBytes } from './records.ts';
-import { MAX_VOTING_KEY_BYTES, type Parameters } from './state.ts';
+import type { Parameters } from './state.ts';
 import { decodeTransaction, signedItemOf, type Transaction } from './transaction.ts';
 import { mapKey } from './working.ts';
 
@@ -21,7 +22,7 @@ export interface AuthenticatorParts {
   readonly hash: Hash;
   readonly verifySignatures: VerifySignatures;
   /** The suite of the validators' voting keys. */
-  readonly votingSuite: Pick<SignatureSuite, 'isPublicKey' | 'verifyPossession'>;
+  readonly votingSuite: Pick<SignatureSuite, 'isPublicKey' | 'verifyPossession' | 'verify'>;
 }
 
 /** Transactions up to this size are remembered decoded; of larger ones only that the signature is good. */
@@ -34,15 +35,14 @@ interface Remembered {
 
 /**
  * Decides whatever does not depend on the state: form, chain, least fee, limits, signature. What passed is remembered by the
- * digest of its bytes, so a validator verifies a signature once, whether it came alone or in a block; the oldest go first.
+ * digest of its bytes, so a validator verifies a signature once, whether it came alone or in a block; the oldest go first, see {@link Recent}.
  */
 export class Authenticator {
   readonly #parts: AuthenticatorParts;
-  readonly #capacity: number;
-  readonly #known = new Map<string, Remembered>();
+  readonly #known: Recent<string, Remembered>;
 
   constructor(options: { readonly capacity: number }, parts: AuthenticatorParts) {
-    this.#capacity = options.capacity;
+    this.#known = new Recent(options);
     this.#parts = parts;
   }
 
@@ -59,7 +59,7 @@ export class Authenticator {
         continue;
       }
       // A copy of what is remembered, lest a small transaction keep the whole message in memory that brought it.
-      const transaction = readTransaction(tx.length <= REMEMBERED_BYTES ? Uint8Array.from(tx) : tx);
+      const transaction = readTransaction(tx.length <= REMEMBERED_BYTES ? new Uint8Array(tx) : tx);
       const fault = typeof transaction === 'string' ? transaction : this.#fault(tx, transaction, parameters);
       if (typeof transaction === 'string' || fault !== null) {
         results.push(fault ?? '');
@@ -73,7 +73,12 @@ export class Authenticator {
     if (signed.length === 0) return results;
     const bad = new Set(await this.#parts.verifySignatures(signed));
     for (const [position, { index, item }] of fresh.entries()) {
-      if (bad.has(position)) results[index] = 'its signature does not verify';
+      const { transaction } = item;
+      const { action } = transaction;
+      let fault = bad.has(position) ? 'its signature does not verify' : null;
+      // Costs up to three more verifications, so only a bond that its sender signed is asked.
+      if (fault === null && action.kind === 'bond') fault = await bondFault(transaction, action, this.#parts);
+      if (fault !== null) results[index] = fault;
       else this.#remember(item, (txs[index] as Uint8Array).length);
     }
     return results;
@@ -82,11 +87,6 @@ export class Authenticator {
   #remember(item: Authentic, size: number): void {
     const transaction = size <= REMEMBERED_BYTES ? item.transaction : null;
     this.#known.set(mapKey(item.id), { transaction, sender: item.sender });
-    if (this.#known.size <= this.#capacity) return;
-    for (const oldest of this.#known.keys()) {
-      this.#known.delete(oldest);
-      return;
-    }
   }
 
   #fault(tx: Uint8Array, transaction: Transaction, parameters: Parameters): string | null {
@@ -98,13 +98,6 @@ export class Authenticator {
       const size = action.kind === 'record' ? action.data.length : recordBytes(action.batch);
       const most = parameters.maximumDataBytes;
       return size > most ? `its ${size} bytes of records exceed the limit of ${most}` : null;
-    }
-    if (action.kind === 'bond') {
-      const { publicKey, proof } = action.validator;
-      const suite = this.#parts.votingSuite;
-      if (publicKey.length > MAX_VOTING_KEY_BYTES || !suite.isPublicKey(publicKey))
-        return 'its voting key is not a key of this chain';
-      if (!suite.verifyPossession(publicKey, proof)) return 'it does not prove possession of the voting key';
     }
     return null;
   }

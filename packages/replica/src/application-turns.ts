@@ -36,7 +36,13 @@ export function inTurn(application: Application): Application {
       );
     }
     return new Promise<T>((resolve, reject) => {
-      lane.push(() => Promise.resolve().then(call).then(resolve, reject));
+      lane.push(async () => {
+        try {
+          resolve(await call());
+        } catch (error) {
+          reject(error);
+        }
+      });
       if (running) return;
       running = true;
       void run();

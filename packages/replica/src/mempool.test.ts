@@ -290,10 +290,10 @@ describe('mempool: blocks', () => {
   });
 
   it('remembers a bounded number of settled transactions', async () => {
-    const { pool, add } = fixture({ rememberSettled: 2 });
-    const txs = [tx('a', 1), tx('a', 2), tx('a', 3)];
+    const { pool, add } = fixture({ rememberSettled: 4 });
+    const txs = [tx('a', 1), tx('a', 2), tx('a', 3), tx('a', 4), tx('a', 5)];
     await pool.committed(1, txs.map(idOf), 0);
-    expect(await add(...txs)).toEqual(['accepted', 'settled', 'settled']);
+    expect(await add(...txs.slice(3), ...txs.slice(0, 1))).toEqual(['settled', 'settled', 'accepted']);
   });
 
   it('does not admit what was settled while it was being checked', async () => {

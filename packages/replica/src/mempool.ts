@@ -6,6 +6,7 @@ import {
   MAX_TRANSACTION_BYTES,
   MAX_TRANSACTIONS,
   type Millis,
+  Recent,
   type TxAdmission,
   toHex,
 } from '@quorate/kernel';
@@ -89,7 +90,7 @@ export class Mempool {
   readonly #hogs = new Set<Sender>();
   #cheapest = new Heap<Entry>(cheaper);
   readonly #checking = new Set<Digest>();
-  readonly #settled = new Map<Digest, Height>();
+  readonly #settled: Recent<Digest, Height>;
   /** Senders whose transactions must be checked again, in order. */
   readonly #stale = new Set<string>();
   #recheck: Promise<void> = Promise.resolve();
@@ -100,6 +101,7 @@ export class Mempool {
 
   constructor(options: MempoolOptions, parts: MempoolParts) {
     this.#options = { recheckPerBlock: 512, rememberSettled: 65_536, maxAge: 3_600_000, maxChecking: 4096, ...options };
+    this.#settled = new Recent({ capacity: this.#options.rememberSettled });
     this.#parts = parts;
   }
 
@@ -192,7 +194,7 @@ export class Mempool {
    */
   committed(height: Height, transactions: readonly Digest[], now: Millis): Promise<void> {
     for (const id of transactions) {
-      this.#remember(id, height);
+      this.#settled.set(id, height);
       const entry = this.#byId.get(id);
       if (entry === undefined) continue;
       this.#stale.add(entry.sender.name);
@@ -346,15 +348,6 @@ export class Mempool {
       for (const entry of [...(this.#byExpiry.get(expiry) ?? [])]) {
         this.#drop(entry, { kind: 'expired', reason: `not included up to height ${expiry}` });
       }
-    }
-  }
-
-  #remember(id: Digest, height: Height): void {
-    this.#settled.set(id, height);
-    if (this.#settled.size <= this.#options.rememberSettled) return;
-    for (const oldest of this.#settled.keys()) {
-      this.#settled.delete(oldest);
-      return;
     }
   }
 

@@ -75,7 +75,7 @@ describe('transactions', () => {
   });
 
   it('bound the waiters and the memory of endings', async () => {
-    const { all } = fixture({ maxWaiters: 2, maxEnded: 2 });
+    const { all } = fixture({ maxWaiters: 2, maxEnded: 4 });
     all.accepted('a', 0);
     const waiting = [all.settled('a'), all.settled('a')];
     await expect(all.settled('a')).rejects.toMatchObject({ code: 'rpc/unavailable' });
@@ -85,8 +85,8 @@ describe('transactions', () => {
     const again = all.settled('b');
     all.dropped('b', { kind: 'rejected', reason: 'x' });
     await again;
-    all.refused('c', 'x');
-    expect(['a', 'b', 'c'].map((id) => all.status(id).kind)).toEqual(['unknown', 'rejected', 'rejected']);
+    for (const id of ['c', 'd', 'e']) all.refused(id, 'x');
+    expect(['e', 'd', 'a'].map((id) => all.status(id).kind)).toEqual(['rejected', 'rejected', 'unknown']);
   });
 
   it('tell whoever waits that the node stops', async () => {

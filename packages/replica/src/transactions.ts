@@ -1,4 +1,4 @@
-import { type Digest, type Height, type Millis, QuorateError, type Receipt } from '@quorate/kernel';
+import { type Digest, type Height, type Millis, QuorateError, type Receipt, Recent } from '@quorate/kernel';
 import type { SettledStatus, TransactionStatus } from './api.ts';
 import type { Drop } from './mempool.ts';
 
@@ -34,13 +34,14 @@ export class Transactions {
   readonly #options: Required<TransactionsOptions>;
   readonly #index: TransactionIndex;
   readonly #pending = new Map<Digest, Pending>();
-  /** Rejected and expired ones, oldest first. */
-  readonly #ended = new Map<Digest, SettledStatus>();
+  /** Rejected and expired ones. */
+  readonly #ended: Recent<Digest, SettledStatus>;
   #waiters = 0;
   #stopped: QuorateError | null = null;
 
   constructor(options: TransactionsOptions, index: TransactionIndex) {
     this.#options = { maxWaiters: 65_536, maxEnded: 65_536, ...options };
+    this.#ended = new Recent({ capacity: this.#options.maxEnded });
     this.#index = index;
   }
 
@@ -113,14 +114,7 @@ export class Transactions {
   }
 
   #end(id: Digest, outcome: SettledStatus): void {
-    this.#ended.delete(id);
     this.#ended.set(id, outcome);
-    if (this.#ended.size > this.#options.maxEnded) {
-      for (const oldest of this.#ended.keys()) {
-        this.#ended.delete(oldest);
-        break;
-      }
-    }
     this.#answer(id, outcome);
   }
 

@@ -1,6 +1,14 @@
+import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { type DiskFile, QuorateError } from '@quorate/kernel';
 import { diskError, guarded } from './failures.ts';
+
+/**
+ * Linux makes each write durable before it returns when asked to with the file: one call to a thread of the pool instead of
+ * two, and one turn of the event loop less before a vote may leave. Elsewhere the flag promises less than `fdatasync` does.
+ */
+const WRITES_ARE_DURABLE = process.platform === 'linux';
+const OPEN = constants.O_RDWR | (WRITES_ARE_DURABLE ? constants.O_DSYNC : 0);
 
 /**
  * An append-only file. Appends happen in the order in which they were asked for. After a failed append or sync what the disk
@@ -27,7 +35,7 @@ export class NodeFile implements DiskFile {
   static async open(name: string, path: string): Promise<NodeFile> {
     return guarded('open', name, async () => {
       // Not O_APPEND: appends are positioned, so that a truncation and a retry cannot disagree about the end.
-      const handle = await open(path, 'r+').catch(() => open(path, 'wx+', 0o600));
+      const handle = await open(path, OPEN).catch(() => open(path, OPEN | constants.O_CREAT | constants.O_EXCL, 0o600));
       const { size } = await handle.stat();
       return new NodeFile(name, handle, size);
     });
@@ -50,7 +58,9 @@ export class NodeFile implements DiskFile {
   }
 
   sync(): Promise<void> {
-    return this.#change('sync', () => this.#handle.datasync());
+    return this.#change('sync', async () => {
+      if (!WRITES_ARE_DURABLE) await this.#handle.datasync();
+    });
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {

@@ -215,7 +215,7 @@ function storeError(error: unknown, doing: string, name: string): QuorateError {
 }
 
 function seal(value: Uint8Array): Uint8Array {
-  const sealed = Buffer.allocUnsafeSlow(CHECKSUM_BYTES + value.length);
+  const sealed = Buffer.allocUnsafe(CHECKSUM_BYTES + value.length);
   sealed.writeUInt32LE(crc32(value), 0);
   sealed.set(value, CHECKSUM_BYTES);
   return sealed;

@@ -5,10 +5,9 @@ import {
   bisect,
   blsSecretFromSeed,
   blsSecretKey,
-  LruCache,
   verifyBlsPossession,
 } from '@quorate/crypto';
-import { QuorateError, type SecretKey, type SignatureSuite, type SignedItem, toHex } from '@quorate/kernel';
+import { QuorateError, Recent, type SecretKey, type SignatureSuite, type SignedItem, toHex } from '@quorate/kernel';
 
 interface Decoded {
   readonly index: number;
@@ -32,7 +31,7 @@ function decodeSignature(bytes: Uint8Array): blst.Signature | null {
  * pure code: the binding knows one domain only. `cachedKeys` bounds the decompressed keys that this instance remembers.
  */
 export function createBlstSuite(options: { readonly cachedKeys?: number } = {}): SignatureSuite {
-  const keys = new LruCache<string, blst.PublicKey>({ capacity: options.cachedKeys ?? 4096 });
+  const keys = new Recent<string, blst.PublicKey>({ capacity: options.cachedKeys ?? 4096 });
 
   const decodeKey = (bytes: Uint8Array): blst.PublicKey | null => {
     if (bytes.length !== BLS_KEY_BYTES) return null;

@@ -172,7 +172,7 @@ export class HttpServer {
       if (!rate.admit(request.socket.remoteAddress ?? '', Math.ceil(views.length / TRANSACTIONS_PER_REQUEST))) {
         throw new QuorateError('rpc/limited', 'too many requests from this address: slow down');
       }
-      return views.map((view) => Uint8Array.from(view)); // a view would keep the whole body alive in the mempool
+      return views.map((view) => new Uint8Array(view)); // a view would keep the whole body alive in the mempool
     });
     send(response, 200, JSON.stringify({ results: await submitter.submit(txs, options) }));
   }

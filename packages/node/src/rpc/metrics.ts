@@ -12,6 +12,8 @@ const LATENCY_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.4, 0.6, 1, 2, 4, 
 const FSYNC_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2];
 /** Recent durations are a window of the newest 1024: it is read before it can slide past unseen. */
 const POLL_MS = 5000;
+/** The default of 10 ms wakes an idle process a hundred times a second. */
+const EVENT_LOOP_SAMPLE_MS = 250;
 /** Values that must fit for a place in the new window to count as the end of the old one. */
 const OVERLAP = 8;
 
@@ -40,7 +42,11 @@ export class Metrics {
   constructor(parts: MetricsParts) {
     this.#parts = parts;
     const registers = [this.#registry];
-    collectDefaultMetrics({ register: this.#registry, prefix: 'quorate_' });
+    collectDefaultMetrics({
+      register: this.#registry,
+      prefix: 'quorate_',
+      eventLoopMonitoringPrecision: EVENT_LOOP_SAMPLE_MS,
+    });
     const gauges: readonly (readonly [string, string])[] = [
       ['height', 'Last finalized height'],
       ['executed_height', 'Last executed height'],
