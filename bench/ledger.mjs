@@ -63,6 +63,15 @@ const genesis = {
   chainId,
   time: 1,
   digest: '11'.repeat(32),
+  consensus: {
+    mechanism: 'simplex',
+    delta: 1000,
+    maxTimeout: 60_000,
+    epochLength: 10_000,
+    maxBlockBytes: 4 << 20,
+    evidenceWindow: 10_000,
+    upgradeHeight: 0,
+  },
   validators: [{ publicKey: voter.publicKey, weight: 1, proof: new Uint8Array(), peer: '00'.repeat(32), address: '' }],
   appState: encodeLedgerGenesis(hash, {
     ...DEFAULT_PARAMETERS,

@@ -6,7 +6,7 @@ import { genesis, openLedger, transfer } from './conformance/ledger-chain.ts';
 const utf8 = new TextEncoder();
 
 describeApplication('counter', () => ({
-  genesis: { chainId: 'test', time: 1, digest: '11'.repeat(32), validators: [], appState: utf8.encode('{}') },
+  genesis: { ...genesis, validators: [], appState: utf8.encode('{}') },
   open: async (store) => createApplication({ store, hash: sha256 }),
   transaction: (i) => utf8.encode(`add ${i + 1}`),
   invalid: utf8.encode('add 0'),

@@ -1,16 +1,17 @@
 import { hash as digest } from 'node:crypto';
 import { createEd25519Suite } from '@quorate/crypto';
-import type {
-  ApplicationBlock,
-  BlockRef,
-  Digest,
-  Execution,
-  GenesisView,
-  Hash,
-  Misbehavior,
-  SecretKey,
-  SignedItem,
-  Store,
+import {
+  type ApplicationBlock,
+  type BlockRef,
+  type Digest,
+  type Execution,
+  type GenesisView,
+  type Hash,
+  type Misbehavior,
+  type SecretKey,
+  type SignedItem,
+  type Store,
+  toHex,
 } from '@quorate/kernel';
 import {
   type Action,
@@ -46,6 +47,9 @@ export const addresses: readonly Uint8Array[] = users.map((key) => addressOf(has
 /** Voting keys of the genesis validators; the stake of validator i belongs to user i. */
 export const voters: readonly SecretKey[] = Array.from({ length: VALIDATORS }, (_, i) => keyOf(1000 + i));
 
+/** Node keys of the genesis validators. */
+const nodes: readonly SecretKey[] = Array.from({ length: VALIDATORS }, (_, i) => keyOf(4000 + i));
+
 export const genesisState: LedgerGenesis = {
   accounts: addresses.map((address) => ({ address, balance: BALANCE })),
   stakes: voters.map((voter, i) => ({ publicKey: voter.publicKey, owner: at(addresses, i), amount: STAKE })),
@@ -60,11 +64,20 @@ export const genesis: GenesisView = {
   chainId: 'ledger-test',
   time: 1_000_000,
   digest: '11'.repeat(32),
+  consensus: {
+    mechanism: 'simplex',
+    delta: 1000,
+    maxTimeout: 60_000,
+    epochLength: 2,
+    maxBlockBytes: 1 << 20,
+    evidenceWindow: 1,
+    upgradeHeight: 0,
+  },
   validators: voters.map((voter, i) => ({
     publicKey: voter.publicKey,
     weight: 5,
     proof: voter.prove(),
-    peer: `${i}`.padStart(64, '0'),
+    peer: toHex(at(nodes, i).publicKey),
     address: '',
   })),
   appState: encodeLedgerGenesis(hash, genesisState),

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { accountAddress, generateAccountKey, Sender } from '@quorate/client';
-import { createPureSuites, encryptKey, initialiseGate } from '@quorate/crypto';
+import { accountAddress, bondOf, generateAccountKey, parseOffer, Sender } from '@quorate/client';
+import { createPureSuites, encryptKey, initialiseGate, sha256 } from '@quorate/crypto';
 import { toHex } from '@quorate/kernel';
+import { parseAddress } from '@quorate/ledger';
 import { NodeDisk, writeKeyText } from '@quorate/node';
 import { expect, it } from 'vitest';
 import { audit } from './audit.ts';
@@ -36,9 +38,24 @@ it('replaces the current leader by a fifth validator at an epoch boundary, under
   await network.progress(2);
 
   const sender = await Sender.open({}, { client: network.node(0).client, key: faucet });
-  const validator = { publicKey: voting.publicKey, proof: voting.prove(), peer: fifth.peer, address: fifth.listen };
-  const bonded = await sender.send({ kind: 'bond', validator, amount: STAKE });
-  expect(bonded).toMatchObject({ status: 'final', receipt: { code: 0 } });
+  const offer = join(network.folder, 'offer.json');
+  const offered = await quorate(['keys', 'offer', '--home', fifth.home, '--owner', sender.address, offer, '--json']);
+  expect(offered.code, offered.stderr).toBe(0);
+  expect(JSON.parse(offered.stdout)).toMatchObject({ peer: fifth.peer, address: fifth.listen });
+  // Who saw the offer cannot take the keys: they consent to one owner.
+  const thief = await Sender.open({}, { client: network.node(0).client, key: generateAccountKey() });
+  await sender.send({ kind: 'transfer', to: parseAddress(sha256, thief.address), amount: 10n * STAKE });
+  expect(await thief.send(bondOf(parseOffer(await readFile(offer, 'utf8')), STAKE))).toMatchObject({
+    status: 'rejected',
+    reason: expect.stringContaining('does not consent'),
+  });
+  const bonded = await quorate([
+    ...['tx', 'bond', '--offer', offer, '--amount', STAKE.toString(), '--json'],
+    ...['--key', join(network.folder, 'homes', 'faucet.json'), '--url', network.node(0).rpc],
+  ]);
+  expect(bonded.code, bonded.stderr).toBe(0);
+  expect(JSON.parse(bonded.stdout)).toMatchObject({ status: 'final', receipt: { code: 0 } });
+  await sender.resynchronise();
 
   const { engine, epoch } = await until('a leader', async () => {
     const status = await network.node(0).client.status();

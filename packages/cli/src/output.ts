@@ -23,6 +23,16 @@ export function fail(error: unknown): never {
   process.exit(exitCodeOf(error));
 }
 
+/** What a file of the user's gave; a failure becomes `config/invalid` behind the flag that named the file. */
+export async function naming<T>(flag: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    throw new QuorateError('config/invalid', `${flag}${problem}`, { cause: error });
+  }
+}
+
 /** A whole number in [from, to], given as text on the command line. Throws `config/invalid` naming the flag. */
 export function integer(flag: string, text: string, from: number, to: number): number {
   const value = Number(text);

@@ -2,8 +2,22 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createPureSuites, encryptKey, initialiseGate, type KeySealing, readKeyFile, sha256 } from '@quorate/crypto';
-import { type Genesis, QuorateError, type SecretKey, type SuiteName, toHex, ValidatorSet } from '@quorate/kernel';
-import { addressOf, DEFAULT_PARAMETERS, encodeLedgerGenesis, formatAddress } from '@quorate/ledger';
+import {
+  type ConsensusParameters,
+  type Genesis,
+  QuorateError,
+  type SecretKey,
+  type SuiteName,
+  toHex,
+  ValidatorSet,
+} from '@quorate/kernel';
+import {
+  addressOf,
+  DEFAULT_PARAMETERS,
+  encodeLedgerGenesis,
+  formatAddress,
+  leastUnbondingDelay,
+} from '@quorate/ledger';
 import {
   loadConfig,
   NodeDisk,
@@ -142,29 +156,32 @@ function genesisOf(options: TestnetOptions, members: readonly Member[], faucet: 
       address: p2p,
     })),
   );
+  const consensus: ConsensusParameters = {
+    mechanism: options.mechanism,
+    delta: options.delta,
+    maxTimeout: 60_000,
+    epochLength: options.epochLength,
+    maxBlockBytes: 4 << 20,
+    evidenceWindow: 100_000,
+    upgradeHeight: options.upgradeHeight,
+  };
+  const ofLedger = options.application === 'ledger';
   return {
     chainId: options.chainId,
     time: Date.now(),
     suite: options.suite,
-    consensus: {
-      mechanism: options.mechanism,
-      delta: options.delta,
-      maxTimeout: 60_000,
-      epochLength: options.epochLength,
-      maxBlockBytes: 4 << 20,
-      evidenceWindow: 100_000,
-      upgradeHeight: options.upgradeHeight,
-    },
+    consensus,
     validators,
     application: options.application,
-    appState: options.application === 'ledger' ? ledgerState(members, faucet) : new TextEncoder().encode('{}'),
+    appState: ofLedger ? ledgerState(consensus, members, faucet) : new TextEncoder().encode('{}'),
   };
 }
 
-function ledgerState(members: readonly Member[], faucet: SecretKey): Uint8Array {
+function ledgerState(consensus: ConsensusParameters, members: readonly Member[], faucet: SecretKey): Uint8Array {
   const owner = addressOf(sha256, faucet.publicKey);
   return encodeLedgerGenesis(sha256, {
     ...DEFAULT_PARAMETERS,
+    unbondingDelay: Math.max(DEFAULT_PARAMETERS.unbondingDelay, leastUnbondingDelay(consensus)),
     accounts: [{ address: owner, balance: FAUCET_BALANCE }],
     stakes: members.map(({ voting }) => ({
       publicKey: voting.publicKey,

@@ -6,6 +6,7 @@ export * from './errors.ts';
 export type { WebSocketConstructor, WebSocketLike } from './feed.ts';
 export type { CallOptions, Fetch } from './http.ts';
 export * from './keys.ts';
+export * from './offer.ts';
 export { openRpc } from './openrpc.ts';
 export * from './sender.ts';
 export { readSubmitParams, type SubmitOptions, type SubmitParams, submitOptions } from './submit-params.ts';

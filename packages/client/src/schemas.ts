@@ -12,7 +12,7 @@ export const digest = z
   .string()
   .regex(/^[0-9a-f]{64}$/)
   .describe('SHA-256 digest.');
-const hexBytes = z.string().regex(/^(?:[0-9a-f]{2})*$/);
+export const hexBytes = z.string().regex(/^(?:[0-9a-f]{2})*$/);
 export const base64 = z
   .string()
   .refine(isBase64, { message: 'not canonical base64' })

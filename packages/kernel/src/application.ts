@@ -1,6 +1,7 @@
 import type { BlockRef } from './blocks.ts';
 import type { Digest, Millis } from './bytes.ts';
 import type { Evidence } from './certificates.ts';
+import type { ConsensusParameters } from './genesis.ts';
 import type { Epoch, Height } from './statements.ts';
 import type { Validator, ValidatorUpdate } from './validators.ts';
 
@@ -59,6 +60,7 @@ export interface GenesisView {
   readonly chainId: string;
   readonly time: Millis;
   readonly digest: Digest;
+  readonly consensus: ConsensusParameters;
   readonly validators: readonly Validator[];
   /** The application's own part of genesis, as it stands in the genesis file: canonical JSON. */
   readonly appState: Uint8Array;

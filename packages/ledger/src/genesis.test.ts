@@ -2,7 +2,7 @@ import { QuorateError } from '@quorate/kernel';
 import { describe, expect, it } from 'vitest';
 import { genesis, genesisState, hash, openLedger } from '../../../test/conformance/ledger-chain.ts';
 import { MemoryStore } from '../../../test/conformance/memory-store.mjs';
-import { decodeLedgerGenesis, encodeLedgerGenesis } from './genesis.ts';
+import { decodeLedgerGenesis, encodeLedgerGenesis, leastUnbondingDelay } from './genesis.ts';
 
 const text = new TextDecoder().decode(genesis.appState);
 
@@ -37,6 +37,27 @@ describe('the ledger in genesis', () => {
     await expect(refused).rejects.toBeInstanceOf(QuorateError);
     await expect(refused).rejects.toMatchObject({ code: 'genesis/invalid' });
     expect((await ledger.info()).stateRoot).toBe('00'.repeat(32));
+  });
+
+  it('is refused when stake could leave before the evidence about its votes expires', () => {
+    // Two epochs and the window: 2 · 2 + 1 is what the fixture has, exactly.
+    expect(leastUnbondingDelay(genesis.consensus)).toBe(genesisState.unbondingDelay);
+    for (const longer of [{ epochLength: 3 }, { evidenceWindow: 2 }]) {
+      const consensus = { ...genesis.consensus, ...longer };
+      const least = leastUnbondingDelay(consensus);
+      const withDelay = (unbondingDelay: number) => ({
+        ...genesis,
+        consensus,
+        appState: encodeLedgerGenesis(hash, { ...genesisState, unbondingDelay }),
+      });
+      expect(() => decodeLedgerGenesis(hash, withDelay(least - 1))).toThrow(
+        expect.objectContaining({
+          code: 'genesis/invalid',
+          message: expect.stringContaining(`unbondingDelay is ${least - 1} heights, but must be at least ${least}`),
+        }),
+      );
+      expect(decodeLedgerGenesis(hash, withDelay(least)).unbondingDelay).toBe(least);
+    }
   });
 
   it('is refused with an account twice, or a validator without stake', () => {

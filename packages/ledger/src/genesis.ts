@@ -1,4 +1,5 @@
 import {
+  type ConsensusParameters,
   fromHex,
   type GenesisView,
   type Hash,
@@ -33,6 +34,16 @@ export const DEFAULT_PARAMETERS = {
   unbondingDelay: 100_000,
   stakeUnit: 1_000_000n,
 } as const satisfies Omit<LedgerGenesis, 'accounts' | 'stakes'>;
+
+/**
+ * The least `unbondingDelay` of a chain, in heights. What an unbond at height h of epoch e takes out still backs the votes of
+ * epoch e, and of e + 1 when the last header of e does not commit to the execution of h. Offences of e + 1 are admissible up to
+ * its last height plus the evidence window, and that is at most h + 2 · `epochLength` − 1 + `evidenceWindow`. At least one block of
+ * e + 1 must carry its parent's execution for that: an epoch of nothing but copied roots would put everything off by one more.
+ */
+export function leastUnbondingDelay(consensus: Pick<ConsensusParameters, 'epochLength' | 'evidenceWindow'>): Height {
+  return 2 * consensus.epochLength + consensus.evidenceWindow;
+}
 
 /** The ledger's part of genesis as canonical JSON: sorted names, no spaces, amounts as decimal text. */
 export function encodeLedgerGenesis(hash: Hash, genesis: LedgerGenesis): Uint8Array {
@@ -102,8 +113,11 @@ function addressAt(hash: Hash, field: string, value: unknown): Uint8Array {
 
 const FIELDS = ['accounts', 'stakes', 'minimumFee', 'feePerByte', 'maximumDataBytes', 'unbondingDelay', 'stakeUnit'];
 
-/** Reads and checks the ledger's part of genesis against the validators. Throws `genesis/invalid` with the field that is wrong. */
-export function decodeLedgerGenesis(hash: Hash, view: Pick<GenesisView, 'appState' | 'validators'>): LedgerGenesis {
+/** Reads and checks the ledger's part of genesis against the rest. Throws `genesis/invalid` with the field that is wrong. */
+export function decodeLedgerGenesis(
+  hash: Hash,
+  view: Pick<GenesisView, 'appState' | 'validators' | 'consensus'>,
+): LedgerGenesis {
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(view.appState));
@@ -140,8 +154,20 @@ export function decodeLedgerGenesis(hash: Hash, view: Pick<GenesisView, 'appStat
     unbondingDelay: integerAt('.unbondingDelay', state.unbondingDelay, 1, 2 ** 40),
     stakeUnit: amountAt('.stakeUnit', state.stakeUnit),
   };
+  checkDelay(genesis, view);
   checkStakes(genesis, view);
   return genesis;
+}
+
+/** Stake must not leave before the evidence about what it voted for. */
+function checkDelay({ unbondingDelay }: LedgerGenesis, { consensus }: Pick<GenesisView, 'consensus'>): void {
+  const least = leastUnbondingDelay(consensus);
+  if (unbondingDelay >= least) return;
+  refuse(
+    '.unbondingDelay',
+    `is ${unbondingDelay} heights, but must be at least ${least}: two epochs of ${consensus.epochLength} and the evidence ` +
+      `window of ${consensus.evidenceWindow}, so that no stake leaves before evidence about its last vote has expired`,
+  );
 }
 
 function checkStakes(genesis: LedgerGenesis, view: Pick<GenesisView, 'validators'>): void {

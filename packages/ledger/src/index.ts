@@ -1,5 +1,12 @@
 export * from './address.ts';
-export { DEFAULT_PARAMETERS, decodeLedgerGenesis, encodeLedgerGenesis, type LedgerGenesis } from './genesis.ts';
+export { type BondConsent, type BondTerms, bondStatement, consentToBond } from './bonding.ts';
+export {
+  DEFAULT_PARAMETERS,
+  decodeLedgerGenesis,
+  encodeLedgerGenesis,
+  type LedgerGenesis,
+  leastUnbondingDelay,
+} from './genesis.ts';
 export {
   createLedger,
   DEFAULT_LEDGER_OPTIONS,

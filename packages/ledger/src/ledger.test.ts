@@ -1,5 +1,5 @@
 import { stateProofFault } from '@quorate/crypto';
-import { type SignedItem, toHex } from '@quorate/kernel';
+import { lastHeightOf, type SignedItem, toHex } from '@quorate/kernel';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -22,6 +22,7 @@ import {
 } from '../../../test/conformance/ledger-chain.ts';
 import { MemoryStore } from '../../../test/conformance/memory-store.mjs';
 import { addressOf } from './address.ts';
+import { type BondConsent, consentToBond } from './bonding.ts';
 import { Outcome } from './outcome.ts';
 import { packRecords } from './records.ts';
 import {
@@ -64,9 +65,22 @@ async function totalOf(chain: LedgerChain, strangers: readonly Uint8Array[] = []
 
 const SUPPLY = 6n * BALANCE + 3n * STAKE;
 
-function candidate(seed = 2000, peer = 'ab'.repeat(32)): BondedValidator {
-  const key = keyOf(seed);
-  return { publicKey: key.publicKey, proof: key.prove(), peer, address: 'host:1' };
+const NODE = 3000;
+
+/** What a newcomer bonds: its voting key and node key, by their seeds. */
+function candidate(voting = 2000, node = NODE): BondedValidator {
+  const key = keyOf(voting);
+  return { publicKey: key.publicKey, proof: key.prove(), peer: toHex(keyOf(node).publicKey), address: 'host:1' };
+}
+
+/** What its keys say to a bond by the owner of an account. */
+function consentTo(user: number, voting = 2000, node = NODE): BondConsent {
+  const { chainId } = genesis;
+  return consentToBond({ chainId, owner: at(addresses, user) }, { voting: keyOf(voting), node: keyOf(node) });
+}
+
+function bondOf(user: number, amount: bigint, voting = 2000, node = NODE): Extract<Action, { kind: 'bond' }> {
+  return { kind: 'bond', validator: candidate(voting, node), consent: consentTo(user, voting, node), amount };
 }
 
 describe('admission', () => {
@@ -80,6 +94,7 @@ describe('admission', () => {
   const voteless: Action = {
     kind: 'bond',
     validator: { ...candidate(), publicKey: new Uint8Array(32).fill(255) },
+    consent: consentTo(0),
     amount: STAKE,
   };
 
@@ -106,7 +121,12 @@ describe('admission', () => {
       () =>
         sign(
           at(users, 0),
-          { kind: 'bond', validator: { ...candidate(), proof: Uint8Array.of(1) }, amount: STAKE },
+          {
+            kind: 'bond',
+            validator: { ...candidate(), proof: Uint8Array.of(1) },
+            consent: consentTo(0),
+            amount: STAKE,
+          },
           { nonce: 1 },
         ),
       'possession',
@@ -273,24 +293,25 @@ describe('execution', () => {
 
   it('conserves the supply, repeats nothing and leaves no balance below zero, whatever is sent', async () => {
     const validator = fc.constantFrom(...voters, keyOf(2000), keyOf(2001));
+    const newcomers = [
+      [2000, NODE],
+      [2001, NODE + 1],
+      [2001, NODE],
+    ] as const;
     const amount = fc.oneof(fc.bigInt(1n, 3n * STAKE), fc.bigInt(1n, 2n * BALANCE));
     const user = fc.integer({ min: 0, max: 5 });
-    const actions: fc.Arbitrary<Action> = fc.oneof(
-      fc.record({ kind: fc.constant('transfer' as const), to: fc.constantFrom(...addresses), amount }),
-      fc.record({
-        kind: fc.constant('multiTransfer' as const),
-        payments: fc.array(fc.record({ to: fc.constantFrom(...addresses), amount }), { minLength: 1, maxLength: 3 }),
-      }),
-      fc.record({ kind: fc.constant('unbond' as const), publicKey: validator.map((key) => key.publicKey), amount }),
-      fc.record({
-        kind: fc.constant('bond' as const),
-        validator: fc.constantFrom(candidate(2000), candidate(2001, 'cd'.repeat(32)), candidate(2001)),
-        amount,
-      }),
-    );
+    const actionsOf = (from: number): fc.Arbitrary<Action> =>
+      fc.oneof(
+        fc.record({ kind: fc.constant('transfer' as const), to: fc.constantFrom(...addresses), amount }),
+        fc.record({
+          kind: fc.constant('multiTransfer' as const),
+          payments: fc.array(fc.record({ to: fc.constantFrom(...addresses), amount }), { minLength: 1, maxLength: 3 }),
+        }),
+        fc.record({ kind: fc.constant('unbond' as const), publicKey: validator.map((key) => key.publicKey), amount }),
+        fc.tuple(fc.constantFrom(...newcomers), amount).map(([keys, amount]) => bondOf(from, amount, ...keys)),
+      );
     const step = fc.record({
-      from: user,
-      action: actions,
+      sent: user.chain((from) => fc.record({ from: fc.constant(from), action: actionsOf(from) })),
       punish: fc.integer({ min: 0, max: 40 }),
       proposer: validator,
     });
@@ -299,7 +320,8 @@ describe('execution', () => {
         const chain = await LedgerChain.begin();
         const nonces = new Map<number, number>();
         const sent: Uint8Array[] = [];
-        for (const { from, action, punish, proposer } of steps) {
+        for (const { sent: wanted, punish, proposer } of steps) {
+          const { from, action } = wanted;
           const nonce = nonces.get(from) ?? 0;
           const tx = sign(at(users, from), action, { nonce });
           const admissible = (await chain.fault([tx])) === null;
@@ -318,15 +340,15 @@ describe('execution', () => {
 });
 
 describe('stake', () => {
-  const bond = (user: number, validator: BondedValidator, amount: bigint, nonce: number): Uint8Array =>
-    sign(at(users, user), { kind: 'bond', validator, amount }, { nonce });
+  const bond = (user: number, amount: bigint, nonce: number, voting = 2000, node = NODE): Uint8Array =>
+    sign(at(users, user), bondOf(user, amount, voting, node), { nonce });
   const unbond = (user: number, publicKey: Uint8Array, amount: bigint, nonce: number): Uint8Array =>
     sign(at(users, user), { kind: 'unbond', publicKey, amount }, { nonce });
   const codes = ({ receipts }: { receipts: readonly { code: number }[] }): number[] => receipts.map(({ code }) => code);
 
   it('becomes weight, in one update per validator and block', async () => {
     const chain = await LedgerChain.begin();
-    const execution = await chain.add([bond(4, candidate(), 2_500_000n, 0), bond(4, candidate(), 600_000n, 1)]);
+    const execution = await chain.add([bond(4, 2_500_000n, 0), bond(4, 600_000n, 1)]);
     expect(execution.validatorUpdates).toEqual([{ ...candidate(), weight: 3 }]);
     expect(execution.receipts[0]?.events[0]).toMatchObject({ type: 'bond', attributes: { amount: '2500000' } });
     expect(decodeStakes(await chain.value('stakes'))).toHaveLength(4);
@@ -351,16 +373,15 @@ describe('stake', () => {
   it('fails with a code and no effect on the set', async () => {
     const chain = await LedgerChain.begin();
     const key = at(voters, 1).publicKey;
-    const taken = at(genesis.validators, 0).peer;
     const execution = await chain.add([
       unbond(1, keyOf(5).publicKey, 1n, 0),
       unbond(1, at(voters, 0).publicKey, 1n, 1),
       unbond(1, key, STAKE + 1n, 2),
       unbond(1, key, STAKE - 1n, 3),
-      bond(1, candidate(), 999_999n, 4),
-      bond(1, candidate(), 2n * BALANCE, 5),
-      bond(1, { ...candidate(), peer: taken }, STAKE, 6),
-      bond(1, { ...candidate(), publicKey: at(voters, 0).publicKey }, STAKE, 7),
+      bond(1, 999_999n, 4),
+      bond(1, 2n * BALANCE, 5),
+      bond(1, STAKE, 6, 2000, 4000),
+      bond(1, STAKE, 7, 1000),
     ]);
     expect(codes(execution)).toEqual([
       Outcome.unknownStake,
@@ -386,6 +407,23 @@ describe('stake', () => {
     expect((await chain.add([], { evidence })).events).toEqual([]);
   });
 
+  it('that is on its way out is still there for the last evidence about what it voted for', async () => {
+    const chain = await LedgerChain.begin();
+    const key = at(voters, 1).publicKey;
+    await chain.add([unbond(1, key, STAKE, 0)]); // height 1, the first of epoch 0
+    // At worst it votes through epoch 1, and evidence of that is admissible for the window after it.
+    const { evidenceWindow } = genesis.consensus;
+    const lastAdmissible = lastHeightOf(genesis.consensus, 1) + evidenceWindow;
+    while (chain.height < lastAdmissible - 1) await chain.add([]);
+    const { events } = await chain.add([], { evidence: [misbehaviorOf(at(voters, 1))] });
+    expect(events).toMatchObject([{ type: 'jailed', attributes: { validator: toHex(key) } }]);
+    const { balance } = await accountOf(chain, at(addresses, 1));
+    expect((await chain.add([])).events).toEqual([]); // it would have been released here
+    expect((await accountOf(chain, at(addresses, 1))).balance).toBe(balance);
+    expect(decodeStake(await chain.value('stake', key))).toMatchObject({ jailed: true, amount: STAKE });
+    expect(decodeSupply(await chain.value('supply'))).toMatchObject({ unbonding: 0n });
+  });
+
   it('of an offender is locked, once per offence', async () => {
     const chain = await LedgerChain.begin();
     const key = at(voters, 1).publicKey;
@@ -396,7 +434,7 @@ describe('stake', () => {
     expect(jailing.validatorUpdates).toMatchObject([{ publicKey: key, weight: 0 }]);
     const again = await chain.add([], { evidence });
     expect({ events: again.events, updates: again.validatorUpdates }).toEqual({ events: [], updates: [] });
-    const tries = await chain.add([unbond(1, key, 1n, 1), bond(1, { ...candidate(), publicKey: key }, STAKE, 2)]);
+    const tries = await chain.add([unbond(1, key, 1n, 1), bond(1, STAKE, 2, 1001)]);
     expect(codes(tries)).toEqual([Outcome.jailed, Outcome.jailed]);
     for (let height = chain.height; height < 8; height++) await chain.add([]);
     expect(decodeStake(await chain.value('stake', key))).toMatchObject({ jailed: true, amount: STAKE });
@@ -506,6 +544,44 @@ describe('snapshots', () => {
     await joining.add([transfer(0, 1, 5n, { nonce: 0 })]);
     expect(joining.root).toBe(source.root);
     expect(await snapshots.offer(info, { stateRoot: source.root, block })).toBe('reject');
+  });
+});
+
+describe('blocks that change nothing', () => {
+  it('wait for the next one that does: a crash loses only what executing them again gives back', async () => {
+    const store = new MemoryStore();
+    const chain = await LedgerChain.begin(store);
+    await chain.add([transfer(0, 1, 5n, { nonce: 0 })]);
+    const durable = await chain.ledger.info();
+    for (let i = 0; i < 3; i++) await chain.add([]);
+    const { ledger } = chain;
+    expect((await ledger.info()).height).toBe(4);
+    expect(await ledger.commit(at(chain.blocks, 3).block)).toEqual({ retainHeight: 1 });
+    expect((await ledger.query({ path: 'supply', data: new Uint8Array(), height: 3, prove: true })).code).toBe(0);
+
+    const crashed = await openLedger(store);
+    expect(await crashed.info()).toEqual(durable);
+    for (const block of chain.blocks.slice(1)) {
+      await crashed.finalizeBlock(block);
+      await crashed.commit(block.block);
+    }
+    expect(await crashed.info()).toEqual(await ledger.info());
+
+    await chain.add([transfer(0, 1, 5n, { nonce: 1 })]);
+    const reopened = await openLedger(store);
+    expect(await reopened.info()).toEqual(await ledger.info());
+    const asked = { path: 'supply', data: new Uint8Array(), prove: true };
+    for (let height = 1; height <= 5; height++)
+      expect(await reopened.query({ ...asked, height })).toEqual(await ledger.query({ ...asked, height }));
+  });
+
+  it('are written at the latest after 32 of their kind, and when the ledger is closed', async () => {
+    const store = new MemoryStore();
+    const chain = await LedgerChain.begin(store, { checkpointInterval: 100 });
+    for (let i = 0; i < 34; i++) await chain.add([]);
+    expect((await (await openLedger(store)).info()).height).toBe(33);
+    await chain.ledger.close();
+    expect((await (await openLedger(store)).info()).height).toBe(34);
   });
 });
 

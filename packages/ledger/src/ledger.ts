@@ -60,7 +60,7 @@ export const DEFAULT_LEDGER_OPTIONS: LedgerOptions = {
   checkpointInterval: 32,
   cachePages: 16_384,
   nonceGap: 1024,
-  signatureCache: 16_384,
+  signatureCache: 32_768,
   maxCandidates: 256,
 };
 
@@ -308,12 +308,12 @@ export class Ledger implements Application {
   async commit(block: BlockRef): Promise<{ readonly retainHeight: Height }> {
     const { height, block: committed } = this.#versions;
     const candidate = this.#candidates.get(block.digest);
-    if (block.digest === committed) return { retainHeight: height };
+    if (block.digest === committed) return { retainHeight: this.#versions.durableHeight };
     if (candidate === undefined || candidate.parent !== committed) {
       // A block executed once more for its receipts is in the state already.
       if (candidate !== undefined && this.#versions.blockAt(candidate.height) === block.digest) {
         this.#candidates.delete(block.digest);
-        return { retainHeight: height };
+        return { retainHeight: this.#versions.durableHeight };
       }
       throw new QuorateError(
         'application/failed',
@@ -329,7 +329,7 @@ export class Ledger implements Application {
       if (alive.has(parent)) alive.add(digest);
       else this.#candidates.delete(digest);
     }
-    return { retainHeight: candidate.height };
+    return { retainHeight: this.#versions.durableHeight };
   }
 
   async query(request: QueryRequest): Promise<QueryResult> {
@@ -368,6 +368,7 @@ export class Ledger implements Application {
 
   async close(): Promise<void> {
     this.#candidates.clear();
+    await this.#versions.flush();
     await this.#parts.store.close();
   }
 }

@@ -92,6 +92,7 @@ export class Snapshots implements SnapshotCapability {
   async take(keep: number): Promise<void> {
     const { height, root, genesis } = this.#versions;
     if (genesis === null) throw new QuorateError('snapshot/invalid', 'there is no state yet to take a snapshot of');
+    await this.#versions.flush();
     if (keep > 0 && this.#store.get(infoKey(height)) === undefined) {
       await this.#forget((at) => at === height);
       const digests: Uint8Array[] = [];

@@ -74,7 +74,7 @@ describe('transactions', () => {
         "stakeCodec": "2dcc7ae2e6b01ba2",
         "stakeListCodec": "813e7d077d5561b7",
         "supplyCodec": "495524067d0a50c7",
-        "transactionCodec": "6a977b5945a5f648",
+        "transactionCodec": "b4372b183d40458b",
         "unbondingsCodec": "b5f8b70bd753f55d",
       }
     `);

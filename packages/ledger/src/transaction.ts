@@ -22,6 +22,7 @@ import {
   union,
 } from '@quorate/kernel';
 import { ADDRESS_BYTES } from './address.ts';
+import { type BondConsent, bondConsentCodec } from './bonding.ts';
 import { MAX_RECORD_BYTES, type RecordBatch, recordBatchCodec } from './records.ts';
 
 /** One payment of a {@link Action} `multiTransfer`. */
@@ -48,7 +49,13 @@ export type Action =
   | { readonly kind: 'multiTransfer'; readonly payments: readonly Payment[] }
   | { readonly kind: 'record'; readonly namespace: string; readonly data: Uint8Array }
   | { readonly kind: 'records'; readonly namespace: string; readonly batch: RecordBatch }
-  | { readonly kind: 'bond'; readonly validator: BondedValidator; readonly amount: bigint }
+  | {
+      readonly kind: 'bond';
+      readonly validator: BondedValidator;
+      /** Of the validator's keys, to a bond by the sender. */
+      readonly consent: BondConsent;
+      readonly amount: bigint;
+    }
   | { readonly kind: 'unbond'; readonly publicKey: Uint8Array; readonly amount: bigint };
 
 /** A transaction before its signature. */
@@ -117,7 +124,7 @@ const actionCodec: Codec<Action> = union<Action>({
   multiTransfer: [2, struct({ payments })],
   record: [3, struct({ namespace, data: bytes(MAX_RECORD_BYTES) })],
   records: [4, struct({ namespace, batch: recordBatchCodec })],
-  bond: [5, struct({ validator: bondedValidatorCodec, amount })],
+  bond: [5, struct({ validator: bondedValidatorCodec, consent: bondConsentCodec, amount })],
   unbond: [6, struct({ publicKey: bytes(2048), amount })],
 });
 

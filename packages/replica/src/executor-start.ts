@@ -72,6 +72,7 @@ async function begin(genesis: Genesis, parts: Parts, info: ApplicationInfo): Pro
     chainId: genesis.chainId,
     time: genesis.time,
     digest: genesisDigest(hash, genesis),
+    consensus: genesis.consensus,
     validators: genesis.validators.members,
     appState: genesis.appState,
   };

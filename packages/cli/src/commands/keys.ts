@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { accountAddress } from '@quorate/client';
-import { createPureSuites, type KeyKind, openGate, readKeyFile } from '@quorate/crypto';
+import { join, resolve } from 'node:path';
+import { accountAddress, formatOffer, offerValidator } from '@quorate/client';
+import { createPureSuites, type KeyKind, openGate, readKeyFile, sha256 } from '@quorate/crypto';
 import { QuorateError, type SuiteName, toHex } from '@quorate/kernel';
-import { NodeDisk, readGenesis, readKey } from '@quorate/node';
+import { parseAddress } from '@quorate/ledger';
+import { HOME, loadConfig, NodeDisk, parsePeer, readConfigFile, readGenesis, readKey } from '@quorate/node';
 import { Command, Option } from 'commander';
-import { print, table } from '../output.ts';
-import { sealKey, writeKey } from '../secrets.ts';
+import { naming, print, table } from '../output.ts';
+import { loadKey, sealKey, writeKey } from '../secrets.ts';
 
 const KINDS: readonly KeyKind[] = ['account', 'validator', 'node'];
 const SUITES: readonly SuiteName[] = ['ed25519', 'bls12-381'];
@@ -19,7 +20,9 @@ function describe(kind: KeyKind, suite: SuiteName, publicKey: Uint8Array): Recor
 
 /** `quorate keys`: key files, and the record of what a key signed. */
 export function keysCommand(): Command {
-  const keys = new Command('keys').description('key files, and moving the record of what a voting key signed');
+  const keys = new Command('keys').description(
+    'key files, offering a validator, and moving the record of what a voting key signed',
+  );
   keys
     .command('new')
     .description('make a key and write it to a new file, mode 0600')
@@ -61,6 +64,21 @@ export function keysCommand(): Command {
       );
     });
   keys
+    .command('offer')
+    .description('offer the validator of a home to an account: both keys of the home sign that it may bond them')
+    .requiredOption('--home <dir>', 'home folder that holds a voting key')
+    .requiredOption('--owner <address>', 'account that will bond')
+    .option('--address <host:port>', 'where peers dial the node; otherwise p2p.listen of the home')
+    .option('--passphrase-file <file>', 'file with the passphrase of the key files')
+    .option('--json', 'answer as one line of JSON')
+    .argument('<file>', 'file to write; it holds no secret')
+    .action(async (file: string, flags: OfferFlags) => {
+      const offer = await offerOf(flags);
+      await naming('', writeFile(file, formatOffer(offer), { flag: 'wx' }));
+      const { peer, address, publicKey } = offer.validator;
+      print({ file, validator: toHex(publicKey), peer, address }, flags, (value) => table(Object.entries(value)));
+    });
+  keys
     .command('export-gate')
     .description('write what the voting key of a stopped node signed to a file, to move the key to another home')
     .requiredOption('--home <dir>', 'home folder of the stopped node')
@@ -81,6 +99,30 @@ export function keysCommand(): Command {
       process.stdout.write(`the record of ${file} is merged into ${options.home}\n`);
     });
   return keys;
+}
+
+interface OfferFlags {
+  readonly home: string;
+  readonly owner: string;
+  readonly address?: string;
+  readonly passphraseFile?: string;
+  readonly json?: boolean;
+}
+
+async function offerOf(flags: OfferFlags): Promise<ReturnType<typeof offerValidator>> {
+  const home = resolve(flags.home);
+  const { chainId, suite } = await readGenesis(home);
+  const owner = parseAddress(sha256, flags.owner);
+  const voting = await loadKey(join(home, HOME.validatorKey), 'validator', flags.passphraseFile);
+  if (voting.suite !== suite)
+    throw new QuorateError('key/invalid', `${home}: the voting key is ${voting.suite}, the chain votes with ${suite}`);
+  const node = await loadKey(join(home, HOME.nodeKey), 'node', flags.passphraseFile);
+  const { config } = loadConfig({ file: await readConfigFile(home), environment: process.env });
+  const address = flags.address ?? config.p2p.listen;
+  if (parsePeer(`${toHex(node.publicKey)}@${address}`) === null || /^(0\.0\.0\.0|\[::\]):/.test(address)) {
+    throw new QuorateError('config/invalid', `--address: ${address} is no host:port that peers could dial`);
+  }
+  return offerValidator({ chainId, owner, address }, { voting, node });
 }
 
 async function withGate(

@@ -1,44 +1,69 @@
 import { readFile } from 'node:fs/promises';
-import { Sender } from '@quorate/client';
+import { bondOf, parseOffer, Sender } from '@quorate/client';
 import { sha256 } from '@quorate/crypto';
-import { parseAddress } from '@quorate/ledger';
+import { fromHex, isHex, QuorateError } from '@quorate/kernel';
+import { type Action, parseAddress } from '@quorate/ledger';
 import { Command } from 'commander';
 import { asks, type ConnectionFlags, connect } from '../connection.ts';
-import { amount, print, table } from '../output.ts';
+import { amount, naming, print, table } from '../output.ts';
 import { loadKey } from '../secrets.ts';
 
-interface SendFlags extends ConnectionFlags {
+interface AccountFlags extends ConnectionFlags {
   readonly key: string;
-  readonly to: string;
   readonly amount: string;
   readonly passphraseFile?: string;
 }
 
-/** `quorate tx`: send a payment, look a transaction up. */
-export function txCommand(): Command {
-  const tx = new Command('tx').description('send a payment, look a transaction up');
-  asks(tx.command('send').description('pay from an account and wait until the payment is final'))
-    .requiredOption('--to <address>', 'receiving address')
+/** Adds the flags of every command that moves tokens of an account. */
+function spends(command: Command): Command {
+  return asks(command)
     .requiredOption('--amount <n>', 'tokens, in the smallest unit')
     .option('--key <file>', 'key file of the paying account', '.devnet/faucet.json')
-    .option('--passphrase-file <file>', 'file with the passphrase of the key file')
-    .action(async (flags: SendFlags) => {
+    .option('--passphrase-file <file>', 'file with the passphrase of the key file');
+}
+
+/** Sends one action of an account, waits until it is final and says what became of it. */
+async function act(flags: AccountFlags, action: Action): Promise<void> {
+  const key = await loadKey(flags.key, 'account', flags.passphraseFile);
+  const sender = await Sender.open({}, { client: connect(flags.url), key });
+  const began = performance.now();
+  const result = await sender.send(action);
+  const took = Math.round(performance.now() - began);
+  print({ ...result, from: sender.address, ms: took }, flags, (r) =>
+    r.status === 'final'
+      ? table([
+          ['transaction', r.id],
+          [r.receipt.code === 0 ? 'final' : 'failed', `at height ${r.height}, ${r.ms} ms after it was sent`],
+          ...(r.receipt.code === 0 ? [] : [['reason', r.receipt.log] as const]),
+        ])
+      : `${r.status}  ${r.id}${'reason' in r ? `: ${r.reason}` : ''}`,
+  );
+  if (result.status !== 'final' || result.receipt.code !== 0) process.exitCode = 1;
+}
+
+/** `quorate tx`: send a payment, bond stake, look a transaction up. */
+export function txCommand(): Command {
+  const tx = new Command('tx').description('send a payment, bond stake, look a transaction up');
+  spends(tx.command('send').description('pay from an account and wait until the payment is final'))
+    .requiredOption('--to <address>', 'receiving address')
+    .action(async (flags: AccountFlags & { to: string }) => {
       const value = amount('--amount', flags.amount);
-      const key = await loadKey(flags.key, 'account', flags.passphraseFile);
-      const sender = await Sender.open({}, { client: connect(flags.url), key });
-      const began = performance.now();
-      const result = await sender.send({ kind: 'transfer', to: parseAddress(sha256, flags.to), amount: value });
-      const took = Math.round(performance.now() - began);
-      print({ ...result, from: sender.address, ms: took }, flags, (r) =>
-        r.status === 'final'
-          ? table([
-              ['transaction', r.id],
-              [r.receipt.code === 0 ? 'final' : 'failed', `at height ${r.height}, ${r.ms} ms after it was sent`],
-              ...(r.receipt.code === 0 ? [] : [['reason', r.receipt.log] as const]),
-            ])
-          : `${r.status}  ${r.id}${'reason' in r ? `: ${r.reason}` : ''}`,
-      );
-      if (result.status !== 'final' || result.receipt.code !== 0) process.exitCode = 1;
+      await act(flags, { kind: 'transfer', to: parseAddress(sha256, flags.to), amount: value });
+    });
+  spends(tx.command('bond').description('put stake behind a validator that was offered to the account'))
+    .requiredOption('--offer <file>', 'what `quorate keys offer` wrote at the home of the validator')
+    .action(async (flags: AccountFlags & { offer: string }) => {
+      const value = amount('--amount', flags.amount);
+      const offer = parseOffer(await naming('--offer: ', readFile(flags.offer, 'utf8')));
+      await act(flags, bondOf(offer, value));
+    });
+  spends(tx.command('unbond').description('take stake out again; it comes back after the unbonding delay'))
+    .requiredOption('--validator <key>', 'voting key of the validator, in hexadecimal')
+    .action(async (flags: AccountFlags & { validator: string }) => {
+      const value = amount('--amount', flags.amount);
+      if (!isHex(flags.validator))
+        throw new QuorateError('config/invalid', `--validator: ${JSON.stringify(flags.validator)} is not a voting key`);
+      await act(flags, { kind: 'unbond', publicKey: fromHex(flags.validator), amount: value });
     });
   asks(
     tx

@@ -26,6 +26,8 @@ export interface VersionsOptions {
 
 /** Changed entries that force a checkpoint: pages wait for it in memory, so this bounds them. */
 const MAX_UNSAVED_CHANGES = 16_384;
+/** Versions that changed nothing are written together with the next one that did, or when so many of them wait. */
+const MAX_WAITING = 32;
 /** Recent roots kept whole in memory; older ones are rebuilt from the checkpoint below them. */
 const RECENT_ROOTS = 8;
 /** Versions rebuilt for old queries that stay in memory. */
@@ -65,6 +67,8 @@ export class Versions implements PageSource {
   #checkpoints: Checkpoint[] = [];
   #unsaved = 0;
   #restoring = false;
+  /** Versions committed in memory only, each with the state of the one before: height and block. */
+  #waiting = new Map<Height, Digest>();
   readonly #recent = new Map<Height, Root>();
   readonly #rebuilt = new Map<Height, Root>();
   /** Loaded or saved pages in the order of their last turn; the page cache is a clock over it. */
@@ -85,6 +89,10 @@ export class Versions implements PageSource {
   }
   get height(): Height {
     return this.#height;
+  }
+  /** The version that a restart begins with. Blocks above it are executed again. */
+  get durableHeight(): Height {
+    return this.#height - this.#waiting.size;
   }
   get block(): Digest {
     return this.#block;
@@ -136,6 +144,8 @@ export class Versions implements PageSource {
   blockAt(height: Height): Digest | null {
     if (height === this.#height) return this.#block;
     if (height === 0) return this.#genesis?.digest ?? null;
+    const waiting = this.#waiting.get(height);
+    if (waiting !== undefined) return waiting;
     const record = height > this.#height ? undefined : this.#store.get(numbered(DELTA, height));
     return record === undefined ? null : toHex(record.subarray(0, 32));
   }
@@ -148,6 +158,7 @@ export class Versions implements PageSource {
     const merged = new Map<string, readonly [Uint8Array, Uint8Array | null]>();
     let digest = base.root.digest;
     for (let at = base.height + 1; at <= height; at++) {
+      if (this.#waiting.has(at)) break; // nor have those above it changes
       const record = this.#store.get(numbered(DELTA, at));
       if (record === undefined)
         throw new QuorateError('store/corrupt', `the changes of height ${at} are missing from the state`);
@@ -177,24 +188,48 @@ export class Versions implements PageSource {
     this.#become(0, genesis, root);
   }
 
-  /** Makes the next version durable in one atomic batch. */
+  /** Adds the next version, and makes it durable in one atomic batch with those that wait. One without changes may wait itself. */
   async commit(height: Height, block: Digest, root: Root, changes: Changes): Promise<void> {
     if (this.#restoring) await this.clean(); // its pages may bear the numbers of the next checkpoints
+    this.#unsaved += changes.keys.length;
+    const last = this.#checkpoints.at(-1);
+    const full =
+      height - (last?.height ?? 0) >= this.#options.checkpointInterval || this.#unsaved > MAX_UNSAVED_CHANGES;
+    if (changes.keys.length === 0 && !full && this.#waiting.size < MAX_WAITING) {
+      this.#waiting.set(height, block);
+      this.#become(height, block, root);
+      return;
+    }
     const writes: StoreWrite[] = [
+      ...this.#unchanged(),
       { key: numbered(DELTA, height), value: encodeDelta({ block, root: root.digest, changes }) },
       this.#meta(height, block, root),
     ];
-    this.#unsaved += changes.keys.length;
-    const last = this.#checkpoints.at(-1);
     let finish = (): void => {};
-    if (height - (last?.height ?? 0) >= this.#options.checkpointInterval || this.#unsaved > MAX_UNSAVED_CHANGES) {
+    if (full) {
       const checkpoint = this.#checkpoint(height, root, last?.root.ref ?? null);
       for (const write of checkpoint.writes) writes.push(write);
       finish = checkpoint.finish;
     }
     await this.#store.write(writes);
     finish();
+    this.#waiting.clear();
     this.#become(height, block, root);
+  }
+
+  /** Makes the versions that wait durable. */
+  async flush(): Promise<void> {
+    if (this.#waiting.size === 0) return;
+    await this.#store.write([...this.#unchanged(), this.#meta(this.#height, this.#block, this.#root)]);
+    this.#waiting.clear();
+  }
+
+  #unchanged(): StoreWrite[] {
+    const root = this.#root.digest;
+    return [...this.#waiting].map(([height, block]) => {
+      const changes: Changes = { keys: [], values: [] };
+      return { key: numbered(DELTA, height), value: encodeDelta({ block, root, changes }) };
+    });
   }
 
   #become(height: Height, block: Digest, root: Root): void {
@@ -361,6 +396,7 @@ export class Versions implements PageSource {
         this.#checkpoints = [checkpoint];
         this.#recent.clear();
         this.#rebuilt.clear();
+        this.#waiting.clear();
         this.#unsaved = 0;
         this.#restoring = false;
         this.#become(height, block, root);
