@@ -69,6 +69,12 @@ export const headerCodec: Codec<Header> = struct<Header>({
 
 export const blockRefCodec: Codec<BlockRef> = struct<BlockRef>({ epoch: u53, view: u53, digest });
 
+/**
+ * Most headers above the last finalized block that an engine keeps, so also the most that one certificate can make final at
+ * once. A proof of finality must find room for all of them, see decision 0014.
+ */
+export const MAX_UNFINAL_HEADERS = 8192;
+
 /** Genesis may ask for less; nothing may exceed this. */
 export const MAX_BODY_BYTES = 4 << 20;
 export const MAX_TRANSACTION_BYTES = 256 << 10;

@@ -131,6 +131,11 @@ export interface Signer {
   raiseFloor(epoch: number, view: number): Promise<void>;
   /** Whether the gate itself issued this exact signature (a foreign live vote of our key means two processes share it). */
   issued(statement: Statement): boolean;
+  /**
+   * What was signed in an epoch above the gate's floor of it, and that floor. An engine takes it up as if its own journal
+   * said so: a journal can be lost. Absent: unknown.
+   */
+  signed?(epoch: number): { readonly floor: number; readonly statements: readonly Statement[] };
   /** Whether this key has signed nothing at all, as far as the gate's record goes; absent: unknown. */
   readonly neverSigned?: boolean;
   /** Why it refuses every statement at present, or null; for status only. */

@@ -306,7 +306,7 @@ export class Ledger implements Application {
   }
 
   async commit(block: BlockRef): Promise<{ readonly retainHeight: Height }> {
-    const { height, block: committed } = this.#versions;
+    const { block: committed } = this.#versions;
     const candidate = this.#candidates.get(block.digest);
     if (block.digest === committed) return { retainHeight: this.#versions.durableHeight };
     if (candidate === undefined || candidate.parent !== committed) {

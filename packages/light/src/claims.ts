@@ -9,6 +9,7 @@ import {
   type Height,
   headerCodec,
   list,
+  MAX_UNFINAL_HEADERS,
   nullable,
   struct,
   u53,
@@ -41,8 +42,11 @@ export interface StateClaim {
   readonly finality: FinalityClaim;
 }
 
-/** Most headers between a proven one and the certified one: the engine finalizes long before. */
-export const MAX_CLAIM_HEADERS = 1024;
+/**
+ * Most headers of one claim, the proven one included: whatever an engine can finalize at once can be proven. The proven header
+ * may itself be final already for the engine that holds so many above it.
+ */
+export const MAX_CLAIM_HEADERS = MAX_UNFINAL_HEADERS + 1;
 
 const MAX_STATE_KEY_BYTES = 4096;
 const MAX_STATE_VALUE_BYTES = 4 << 20;

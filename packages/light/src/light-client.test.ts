@@ -1,9 +1,18 @@
 import { sha256 } from '@quorate/crypto';
-import { type ErrorCode, equalBytes, type Header, isQuorateError, type SignatureSuite } from '@quorate/kernel';
+import {
+  decode,
+  type ErrorCode,
+  encode,
+  equalBytes,
+  type Header,
+  isQuorateError,
+  MAX_UNFINAL_HEADERS,
+  type SignatureSuite,
+} from '@quorate/kernel';
 import { simulatedSuite } from '@quorate/sim';
 import { describe, expect, it } from 'vitest';
 import { Chain, type ChainOptions, votersOf } from '../../../test/fixtures/chain.ts';
-import type { EpochClaim } from './claims.ts';
+import { type EpochClaim, finalityClaimCodec } from './claims.ts';
 import { LightClient, MAX_CLOCK_DRIFT } from './light-client.ts';
 import { trustFromJson, trustToJson } from './trust.ts';
 
@@ -110,9 +119,16 @@ describe('finality', () => {
   });
 
   it('refuses more headers than any engine leaves unfinalized', () => {
-    const chain = sliding({ epochLength: 2000 }).grow(1026);
-    expect(codeOf(() => clientOf(chain).verifyFinality(chain.claim(1, 1023), now))).toBeNull();
-    refusal(() => clientOf(chain).verifyFinality(chain.claim(1, 1024), now), 'proof/invalid', /at most 1024/);
+    const chain = sliding({ epochLength: 10_000 }).grow(MAX_UNFINAL_HEADERS + 2);
+    const later = chain.header(MAX_UNFINAL_HEADERS + 2).time;
+    const longest = chain.claim(1, MAX_UNFINAL_HEADERS);
+    expect(codeOf(() => clientOf(chain).verifyFinality(longest, later))).toBeNull();
+    expect(decode(finalityClaimCodec, encode(finalityClaimCodec, longest)).headers).toHaveLength(
+      MAX_UNFINAL_HEADERS + 1,
+    );
+    const longer = chain.claim(1, MAX_UNFINAL_HEADERS + 1);
+    refusal(() => clientOf(chain).verifyFinality(longer, later), 'proof/invalid', /at most 8193/);
+    expect(() => encode(finalityClaimCodec, longer)).toThrow();
   });
 
   it('never accepts a header above the last height of its epoch, but lets it finalize the last block (S11)', () => {

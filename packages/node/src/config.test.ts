@@ -9,7 +9,7 @@ describe('configuration', () => {
   test('has defaults for everything, and the public API stays on this machine', () => {
     const { config } = loadConfig({});
     expect(config.rpc.host).toBe('127.0.0.1');
-    expect(config.stateSync).toEqual({ height: 0, digest: '' });
+    expect(config.stateSync).toEqual({ height: 0, digest: '', trustingHours: 336 });
     expect(config.log).toEqual({ level: 'info', format: 'auto' });
   });
 
@@ -90,7 +90,7 @@ describe('configuration', () => {
       flag: '--p2p-max-observers-per-address',
       type: 'number',
       fallback: 8,
-      description: 'The same, from one IP address',
+      description: 'The same, from one IPv4 address or IPv6 /64',
     });
     expect(configTable().split('\n')).toHaveLength(all.length + 2);
   });

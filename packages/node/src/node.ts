@@ -13,7 +13,7 @@ import {
   type Random,
   type Signer,
 } from '@quorate/kernel';
-import { createReplica, type Log, type Replica } from '@quorate/replica';
+import { createReplica, type Log, type Replica, type ReplicaOptions } from '@quorate/replica';
 import { type ApplicationFactory, ledgerFactory, loadApplication } from './application.ts';
 import { NodeDisk } from './disk/node-disk.ts';
 import { readGenesis, readKey } from './home.ts';
@@ -30,6 +30,7 @@ export const SOFTWARE = 'quorate/0.1.0';
 
 /** Behind the chain by more than this, a node is not ready (architecture, "Failure policy"). */
 const MAX_EXECUTION_LAG = 16;
+const HOUR_MS = 3_600_000;
 
 export interface NodeOptions {
   /** The home folder, with genesis.json and keys/node.json at least. */
@@ -346,11 +347,11 @@ async function readPassphrase(config: NodeConfig): Promise<string | null> {
   }
 }
 
-function trustedBlock(config: NodeConfig): { trusted: { height: number; digest: Digest } } | null {
-  const { height, digest } = config.stateSync;
+function trustedBlock(config: NodeConfig): ReplicaOptions['stateSync'] {
+  const { height, digest, trustingHours } = config.stateSync;
   if (height === 0 && digest === '') return null;
   if (height === 0 || digest === '') {
     throw new QuorateError('config/invalid', 'stateSync: height and digest belong together: give both or neither');
   }
-  return { trusted: { height, digest } };
+  return { trusted: { height, digest }, trustingPeriod: trustingHours * HOUR_MS };
 }

@@ -16,7 +16,7 @@ export const settings = z.strictObject({
     listen: address.default('0.0.0.0:26600').describe('Where peers reach this node, host:port'),
     peers: z.array(peer).default([]).describe('Peers to keep connected besides the validators: KEY@host:port, …'),
     maxObservers: count.default(16).describe('Connections of node keys that are neither validators nor in p2p.peers'),
-    maxObserversPerAddress: count.default(8).describe('The same, from one IP address'),
+    maxObserversPerAddress: count.default(8).describe('The same, from one IPv4 address or IPv6 /64'),
   }),
   rpc: z.strictObject({
     host: z
@@ -27,7 +27,9 @@ export const settings = z.strictObject({
     port: port.default(26_601).describe('Port of the public API; 0 lets the system choose'),
     maxBodyBytes: count.default(4 * MIB).describe('Largest request in bytes'),
     maxConnections: count.default(256).describe('Connections at once, WebSockets included'),
-    requestsPerSecond: count.default(2000).describe('Requests per second from one IP address; 0 for no limit'),
+    requestsPerSecond: count
+      .default(2000)
+      .describe('Requests per second from one IPv4 address or IPv6 /64; 0 for no limit'),
     allowedOrigins: z.array(z.string()).default([]).describe('Origins whose web pages may call the API; "*" for all'),
   }),
   admin: z.strictObject({
@@ -63,6 +65,12 @@ export const settings = z.strictObject({
       .regex(/^([0-9a-f]{64})?$/, 'must be a digest of 64 hexadecimal characters')
       .default('')
       .describe('Digest of that block, from a source you trust'),
+    trustingHours: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .default(336)
+      .describe('How old that block may be; less than unbonding takes'),
   }),
   keys: z.strictObject({
     passphraseFile: z

@@ -68,7 +68,11 @@ export interface ReplicaOptions {
   readonly snapshotInterval: number;
   readonly keepSnapshots: number;
   /** Join by state sync from a trusted checkpoint instead of replaying every block. */
-  readonly stateSync: { readonly trusted: { readonly height: Height; readonly digest: Digest } } | null;
+  readonly stateSync: {
+    readonly trusted: { readonly height: Height; readonly digest: Digest };
+    /** How old the checkpoint may be, ms: less than the time after which a validator may have unbonded. */
+    readonly trustingPeriod: Millis;
+  } | null;
   /** Highest protocol version this software speaks. */
   readonly protocolVersion: number;
   /** Size of the journal from which a checkpoint replaces it; 4 MiB unless told otherwise. */

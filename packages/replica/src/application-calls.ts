@@ -19,6 +19,7 @@ import {
   type Misbehavior,
   QuorateError,
   receiptsRoot,
+  type ValidatorSet,
   type Verdict,
   type View,
 } from '@quorate/kernel';
@@ -58,6 +59,11 @@ export class ApplicationCalls {
   constructor(genesis: Genesis, parts: ApplicationCallsParts) {
     this.#genesis = genesis;
     this.#parts = parts;
+  }
+
+  /** Whether evidence in a body names an epoch whose set is not known here. */
+  lacksSet(body: Body): boolean {
+    return body.evidence.some(({ first }) => this.#setOf(first.statement.epoch) === null);
   }
 
   async finalize(block: Block, parent: BlockRef, body: Body): Promise<ExecutionResult> {
@@ -145,14 +151,18 @@ export class ApplicationCalls {
 
   #misbehavior(evidence: Evidence): Misbehavior {
     const { epoch } = evidence.first.statement;
-    const set = this.#parts.store.validators(epoch);
+    const set = this.#setOf(epoch);
     const offender = set?.at(evidence.first.signer);
-    if (set === null || set === undefined || offender === undefined) {
+    if (set === null || offender === undefined) {
       throw new QuorateError(
         'application/failed',
         `the validator set of epoch ${epoch}, which evidence in a block names, is not known here`,
       );
     }
     return { evidence, offender: offender.publicKey, epoch, weight: offender.weight, totalWeight: set.total };
+  }
+
+  #setOf(epoch: Epoch): ValidatorSet | null {
+    return epoch === 0 ? this.#genesis.validators : this.#parts.store.validators(epoch);
   }
 }

@@ -142,7 +142,18 @@ export class BlockReads {
 
   /** The digest of the block from which an epoch started, where state sync had to learn it by itself; null otherwise. */
   epochStart(epoch: Epoch): Digest | null {
-    return readRecord(this.store, KEY.epochStart(epoch), RECORD.epochStart);
+    const named = this.opening(epoch)?.headers[0]?.parentDigest;
+    return named ?? readRecord(this.store, KEY.epochStart(epoch), RECORD.epochStart);
+  }
+
+  /** What state sync learned of how an epoch began: the proof of its first block; null otherwise. */
+  opening(epoch: Epoch): FinalityProof | null {
+    return readRecord(this.store, KEY.opening(epoch), RECORD.opening);
+  }
+
+  /** The last header of an epoch that ended before the kept blocks begin; null when it is unknown. */
+  closing(epoch: Epoch): Header | null {
+    return this.epochProof(epoch)?.proof.headers[0] ?? readRecord(this.store, KEY.closing(epoch), RECORD.closing);
   }
 
   epochProof(epoch: Epoch): EpochProof | null {

@@ -423,6 +423,7 @@ test('stored types: a change of a hash is a change of the format', () => {
   expect(hashes).toMatchInlineSnapshot(`
     {
       "candidate": "cdb1ff1cca0bbe1b",
+      "closing": "2fb709c8e84763d2",
       "coverage": "ed07b1b8d4a2570e",
       "divergence": "60bc92ba229a47d1",
       "epochProof": "1b9e1e6c1002fd9d",
@@ -434,6 +435,7 @@ test('stored types: a change of a hash is a change of the format', () => {
       "header": "2fb709c8e84763d2",
       "justification": "7f99358e29a96d54",
       "migration": "73b21f23c658554e",
+      "opening": "1b9e1e6c1002fd9d",
       "place": "e2b8501f4c087fd5",
       "receipts": "6adef537045a208c",
       "staged": "f22b419631dad697",

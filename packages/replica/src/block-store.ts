@@ -429,10 +429,15 @@ export class BlockStore extends BlockReads {
     ]);
   }
 
-  /** Adds the set of an epoch and the digest of the block from which it started, proven from a trusted header. Done by state sync. */
-  async saveEpoch(epoch: Epoch, set: ValidatorSet, start: Digest | null): Promise<void> {
+  /** Adds the set of an epoch, the proof of its first block and its last header, proven from a trusted header. Done by state sync. */
+  async saveEpoch(
+    epoch: Epoch,
+    set: ValidatorSet,
+    { opening, last }: { readonly opening: FinalityProof | null; readonly last: Header | null },
+  ): Promise<void> {
     const writes = [record(KEY.validators(epoch), RECORD.validators, set)];
-    if (start !== null) writes.push(record(KEY.epochStart(epoch), RECORD.epochStart, start));
+    if (opening !== null) writes.push(record(KEY.opening(epoch), RECORD.opening, opening));
+    if (last !== null) writes.push(record(KEY.closing(epoch), RECORD.closing, last));
     await this.#writes.commit(writes);
   }
 

@@ -22,7 +22,15 @@ import type { BlockStore } from './block-store.ts';
 import type { Counters } from './counters.ts';
 import { bodyFault } from './dissemination.ts';
 import type { Peers } from './peers.ts';
-import { type CarriedBlock, MAX_RANGE, MAX_RANGE_BYTES, type SyncMessage, syncCodec } from './wire.ts';
+import {
+  type CarriedBlock,
+  MAX_CARRIED,
+  MAX_CARRIED_BYTES,
+  MAX_RANGE,
+  MAX_RANGE_BYTES,
+  type SyncMessage,
+  syncCodec,
+} from './wire.ts';
 
 /** Behind by so many heights a range is asked for at once; behind by less, when nothing moved for {@link PATIENCE_MS}. */
 const FAR_BEHIND = 8;
@@ -314,13 +322,17 @@ export class BlockSync {
       }
       const proof = blocks.length === 0 ? null : store.finalityProof(height - 1);
       const nothing = emptyRoot(hash);
+      certificate = proof?.certificate ?? null;
       for (const header of proof?.headers.slice(1) ?? []) {
         const block = blockOfHeader(hash, genesis.chainId, header);
         const body = header.txRoot === nothing && header.evidenceRoot === nothing ? EMPTY : store.body(block.ref);
-        if (body !== null) blocks.push({ header, body });
+        bytes += body === null ? 0 : bodyBytes(body);
+        if (body === null || blocks.length >= MAX_CARRIED || bytes > MAX_CARRIED_BYTES) {
+          certificate = null; // without every block on the way it proves nothing
+          break;
+        }
+        blocks.push({ header, body });
       }
-      certificate = proof?.certificate ?? null;
-      if (blocks.length > 2 * MAX_RANGE) certificate = null;
     }
     const answer = certificate === null ? [] : blocks;
     const message = encode(syncCodec, { kind: 'range', request, blocks: answer, certificate, kept });

@@ -8,9 +8,11 @@ import {
   bodyRoots,
   type Certificate,
   certify,
+  conflictOf,
   type Digest,
   type Disk,
   type Epoch,
+  type Evidence,
   type Execution,
   epochOf,
   type Genesis,
@@ -131,6 +133,8 @@ export class ListApplication implements Application {
   readonly capabilities;
   readonly snapshots: SnapshotCapability;
   readonly calls: string[] = [];
+  /** Offenders as blocks named them: `KEY WEIGHT/TOTAL`. */
+  readonly offenders: string[] = [];
   readonly disk: { state: State | null; snapshots: Map<Height, string> };
   /** Spoils the state root of this height. */
   wrongAt: Height | null = null;
@@ -189,6 +193,8 @@ export class ListApplication implements Application {
     const parent = this.#stateOf(block.parent.digest);
     const texts = block.transactions.map((each) => fromUtf8.decode(each));
     if (texts.includes('throw')) return Promise.reject(new Error('asked to throw'));
+    for (const { offender, weight, totalWeight } of block.evidence)
+      this.offenders.push(`${toHex(offender)} ${weight}/${totalWeight}`);
     const log = [...parent.log, ...texts];
     this.#candidates.set(block.block.digest, { height: block.height, block: block.block.digest, log });
     const stateRoot = block.height === this.wrongAt ? rootOf(['wrong']) : rootOf(log);
@@ -380,8 +386,9 @@ export class ChainFixture {
     executed: Height,
     texts: readonly string[],
     fields: Partial<Header> = {},
+    evidence: readonly Evidence[] = [],
   ): { block: Block; body: Body } {
-    const body: Body = { transactions: texts.map((text) => tx(text)), evidence: [] };
+    const body: Body = { transactions: texts.map((text) => tx(text)), evidence: [...evidence] };
     const height = parent.header.height + 1;
     const epoch = fields.epoch ?? epochOf(this.genesis.consensus, height);
     const fresh = parent.header.epoch !== epoch;
@@ -425,6 +432,24 @@ export class ChainFixture {
     return certify({ suite: this.suite, validators: set }, votes);
   }
 
+  /** Two votes of one validator for two blocks of a view. */
+  offence(epoch: Epoch, signer: number): Evidence {
+    const key = this.keys.find(
+      ({ publicKey }) => toHex(publicKey) === toHex(this.setOf(epoch).at(signer)?.publicKey ?? new Uint8Array()),
+    );
+    const [a, b] = ['aa', 'bb'].map((block) => {
+      const statement = { kind: 'notarize' as const, epoch, view: 1, block: block.repeat(32) };
+      return {
+        statement,
+        signer,
+        signature: key?.sign(signedBytes(this.genesis.chainId, statement)) ?? new Uint8Array(),
+      };
+    });
+    const evidence = a === undefined || b === undefined ? null : conflictOf(a, b);
+    if (evidence === null) throw new Error('no conflict');
+    return evidence;
+  }
+
   entry(block: Block, certified: Block = block): FinalizedEntry {
     return {
       commit: {
@@ -440,8 +465,8 @@ export class ChainFixture {
   }
 
   /** Adds a finalized block of these transactions. */
-  extend(texts: readonly string[] = []): Made {
-    const { block, body } = this.propose(texts);
+  extend(texts: readonly string[] = [], evidence: readonly Evidence[] = []): Made {
+    const { block, body } = this.proposeOn(this.tip, this.logs.length - 1, texts, {}, evidence);
     const { height, epoch } = block.header;
     const made = { block, body, entry: this.entry(block) };
     if (height === lastHeightOf(this.genesis.consensus, epoch)) this.sets.set(epoch + 1, this.#staged);

@@ -14,6 +14,8 @@ import {
   type Genesis,
   type PeerId,
   type SecretKey,
+  type SnapshotCapability,
+  type SnapshotInfo,
   type Store,
   struct,
   toHex,
@@ -29,6 +31,8 @@ import { createReplica } from './replica.ts';
 const utf8 = new TextEncoder();
 const fromUtf8 = new TextDecoder();
 const STATE = utf8.encode('state');
+const SNAPSHOT = utf8.encode('snapshot/');
+const AFTER_SNAPSHOTS = utf8.encode('snapshot0');
 const stateCodec = struct<{ height: number; block: Digest; root: Digest; count: number; spare: Uint8Array }>({
   height: u53,
   block: digest,
@@ -44,6 +48,7 @@ type RegisterState = { height: number; block: Digest; root: Digest; count: numbe
  */
 export class RegisterApplication implements Application {
   readonly capabilities;
+  readonly snapshots: SnapshotCapability;
   readonly #store: Store;
   #committed: RegisterState;
   readonly #candidates = new Map<Digest, RegisterState>();
@@ -53,7 +58,8 @@ export class RegisterApplication implements Application {
   private constructor(store: Store, committed: RegisterState, speculative: boolean) {
     this.#store = store;
     this.#committed = committed;
-    this.capabilities = { speculative, rollback: false, snapshots: false, extensions: false };
+    this.capabilities = { speculative, rollback: false, snapshots: true, extensions: false };
+    this.snapshots = this.#snapshots();
   }
 
   static async open(disk: Disk, genesis: Digest, speculative: boolean): Promise<RegisterApplication> {
@@ -105,8 +111,8 @@ export class RegisterApplication implements Application {
     if (before === undefined) throw new Error(`no state of ${block.parent.digest}`);
     let root = before.root;
     for (const tx of block.transactions) root = toHex(sha256(concatBytes(fromHex(root), tx)));
-    for (const { offender } of block.evidence)
-      root = toHex(sha256(concatBytes(fromHex(root), utf8.encode('jail'), offender)));
+    for (const { offender, weight, totalWeight } of block.evidence)
+      root = toHex(sha256(concatBytes(fromHex(root), utf8.encode(`jail ${weight}/${totalWeight}`), offender)));
     if (this.wrongFrom !== null && block.height >= this.wrongFrom) root = toHex(sha256(fromHex(root)));
     const count = before.count + block.transactions.length;
     this.#candidates.set(block.block.digest, {
@@ -138,6 +144,44 @@ export class RegisterApplication implements Application {
   close() {
     return this.#store.close();
   }
+
+  /** A snapshot is one chunk: the committed state. */
+  #snapshots(): SnapshotCapability {
+    const taken = (): { key: Uint8Array; info: SnapshotInfo }[] =>
+      [...this.#store.range({ from: SNAPSHOT, to: AFTER_SNAPSHOTS })].map(([key, value]) => {
+        const { height } = decode(stateCodec, value);
+        const digest = toHex(sha256(value));
+        return { key, info: { height, format: 1, chunks: 1, digest, metadata: new Uint8Array() } };
+      });
+    let offered: SnapshotInfo | null = null;
+    return {
+      take: async (keep) => {
+        const value = encode(stateCodec, this.#committed);
+        await this.#store.write([{ key: snapshotKey(this.#committed.height), value }]);
+        await this.#store.write(
+          taken()
+            .slice(0, -keep)
+            .map(({ key }) => ({ key, value: null })),
+        );
+      },
+      list: () => Promise.resolve(taken().map(({ info }) => info)),
+      load: (height) => Promise.resolve(this.#store.get(snapshotKey(height)) ?? null),
+      offer: (info) => {
+        offered = info;
+        return Promise.resolve('accept');
+      },
+      apply: async (_chunk, value) => {
+        if (toHex(sha256(value)) !== offered?.digest) return 'bad';
+        await this.#store.write([{ key: STATE, value }]);
+        this.#committed = decode(stateCodec, value);
+        return 'done';
+      },
+    };
+  }
+}
+
+function snapshotKey(height: number): Uint8Array {
+  return concatBytes(SNAPSHOT, utf8.encode(String(height).padStart(10, '0')));
 }
 
 function updateIn(text: string): ValidatorUpdate[] {
@@ -161,11 +205,14 @@ export interface ClusterOptions {
 export class Cluster {
   readonly world: World;
   readonly network: SimulatedNetwork;
+  readonly suite = simulatedSuite();
   readonly genesis: Genesis;
   readonly machines: Machine<Replica>[] = [];
   readonly secrets: SecretKey[] = [];
   readonly options: ClusterOptions;
   readonly applications = new Map<number, RegisterApplication>();
+  /** The checkpoints from which nodes join by state sync. */
+  readonly joins = new Map<number, NonNullable<ReplicaOptions['stateSync']>>();
   readonly logs: string[] = [];
 
   constructor(options: ClusterOptions) {
@@ -173,7 +220,7 @@ export class Cluster {
     const { seed, validators = 4, observers = 0, speculative = true } = options;
     this.world = new World({ seed });
     this.network = new SimulatedNetwork(this.world);
-    const suite = simulatedSuite();
+    const { suite } = this;
     const members: Validator[] = [];
     for (let index = 0; index < validators + observers; index++) {
       const secret = suite.secretFromSeed(sha256(utf8.encode(`key ${index}`)));
@@ -223,7 +270,7 @@ export class Cluster {
           mempool: { maxBytes: 8 << 20, maxTransactions: 10_000, maxPerSender: 1000 },
           snapshotInterval: 0,
           keepSnapshots: 0,
-          stateSync: null,
+          stateSync: this.joins.get(index) ?? null,
           protocolVersion: 2,
           ...options.replica,
         },

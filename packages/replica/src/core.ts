@@ -20,6 +20,7 @@ import type { BlockStore } from './block-store.ts';
 import { BlockSync } from './block-sync.ts';
 import { Counters } from './counters.ts';
 import { Dissemination } from './dissemination.ts';
+import { type LookingBackParts, learnLacked } from './earlier-epochs.ts';
 import { type EpochState, Epochs } from './epochs.ts';
 import { EvidencePool } from './evidence-pool.ts';
 import { createExecutor, type ExecutedBlock, type Executor } from './executor.ts';
@@ -34,6 +35,7 @@ import { Mempool } from './mempool.ts';
 import type { Opened } from './opening.ts';
 import { Peers } from './peers.ts';
 import { Proposer } from './proposer.ts';
+import { describeLoss, isOver, type Loss, recall } from './recall.ts';
 import { Signing } from './signing.ts';
 import { stateSync } from './state-sync.ts';
 import { serveStateSync } from './state-sync-serving.ts';
@@ -80,7 +82,11 @@ export class Core<M, R> {
   readonly #timers = new Map<TimerKey, () => void>();
   readonly #seen = new Map<string, Millis>();
   #executedWaiters: (() => void)[] = [];
+  /** Pauses that end early when the node stops. */
+  readonly #pauses = new Set<() => void>();
+  #learningSets: Promise<void> | null = null;
   #epoch: EpochState | null = null;
+  #loss: Loss | null = null;
   #stopping: Promise<void> | null = null;
 
   constructor(
@@ -163,6 +169,7 @@ export class Core<M, R> {
         log,
         answer: (outcome) => this.#loop.own(outcome.statement.epoch, outcome),
         hearing: () => this.#hearsQuorum(),
+        blame: (peer, reason) => this.#peers.blame(peer, 'invalid', reason, now()),
         progress: () => ({ view: this.#loop.status()?.view ?? 0, syncing: this.#blockSync.syncing }),
         halt,
       },
@@ -265,6 +272,7 @@ export class Core<M, R> {
           hash,
           log,
           proposerOf: (epoch, view) => this.#epochs.proposerOf(epoch, view),
+          learnSets: () => this.#learnSets(),
           executed: (done) => this.#executed(done),
           halted: (error) => this.#halt(error),
         },
@@ -326,30 +334,22 @@ export class Core<M, R> {
       );
     await this.#enter(epoch);
     this.#signing.begin();
+    this.#learnSets().catch((error: unknown) => {
+      if (this.#stopping === null) this.#halt(asFailure(error, 'learning earlier validator sets failed'));
+    });
   }
 
   /** Joins by a snapshot. Peers have yet to connect, and one may be too young to prove anything: so it tries for a while. */
   async #syncState(trusted: NonNullable<ReplicaOptions['stateSync']>): Promise<void> {
-    const { ports, hash, suite, log } = this.#parts;
+    const { log } = this.#parts;
+    const { genesis } = this.#options;
     const now = (): Millis => this.#time.now();
     const began = now();
     let told = '';
     for (;;) {
       try {
-        await stateSync(
-          { genesis: this.#options.genesis, ...trusted },
-          {
-            application: this.application,
-            store: this.store,
-            suite,
-            hash,
-            log,
-            now,
-            peers: () => this.#peers.connected,
-            ask: (peer, request) => this.#requests.ask(peer, request),
-            blame: (peer, reason) => this.#peers.blame(peer, 'invalid', reason, now()),
-          },
-        );
+        const { application, store } = this;
+        await stateSync({ genesis, ...trusted }, { application, store, log, ...this.#questions() });
         return;
       } catch (error) {
         const mayPass = isQuorateError(error, 'sync/refused') && now() - began < STATE_SYNC_PATIENCE_MS;
@@ -359,15 +359,65 @@ export class Core<M, R> {
           log('warn', 'state sync tries again', { reason: told });
         }
       }
-      await new Promise<void>((resolve) => {
-        const cancel = ports.clock.after(STATE_SYNC_PAUSE_MS, resolve);
-        this.#executedWaiters.push(() => {
-          cancel();
-          resolve();
-        });
-      });
-      if (this.#stopping !== null) throw new QuorateError('rpc/unavailable', 'the node stopped');
+      await this.#pause();
     }
+  }
+
+  /**
+   * Earlier validator sets that this node lacks because an older release began its store by state sync: asked of the peers until
+   * one proves them. Resolves at once when none is lacked.
+   */
+  #learnSets(): Promise<void> {
+    this.#learningSets ??= this.#untilLearned().finally(() => {
+      this.#learningSets = null;
+    });
+    return this.#learningSets;
+  }
+
+  async #untilLearned(): Promise<void> {
+    const { genesis } = this.#options;
+    let told = '';
+    for (;;) {
+      try {
+        await learnLacked(this.store, this.#executor.value.height, { genesis, ...this.#questions() });
+        return;
+      } catch (error) {
+        if (!isQuorateError(error, 'sync/refused') || this.#stopping !== null) throw error;
+        if (error.message !== told) {
+          told = error.message;
+          this.#parts.log('warn', 'earlier validator sets are not known and are asked for again', { reason: told });
+        }
+      }
+      await this.#pause();
+    }
+  }
+
+  /** What asking peers needs. */
+  #questions(): Omit<LookingBackParts, 'genesis'> {
+    const { hash, suite } = this.#parts;
+    const now = (): Millis => this.#time.now();
+    return {
+      suite,
+      hash,
+      now,
+      peers: () => this.#peers.connected,
+      ask: (peer, request) => this.#requests.ask(peer, request),
+      blame: (peer, reason) => this.#peers.blame(peer, 'invalid', reason, now()),
+    };
+  }
+
+  /** A while before peers are asked again. Throws when the node stopped. */
+  async #pause(): Promise<void> {
+    let cancel: () => void = () => {};
+    let wake: () => void = () => {};
+    await new Promise<void>((resolve) => {
+      wake = resolve;
+      this.#pauses.add(wake);
+      cancel = this.#parts.ports.clock.after(STATE_SYNC_PAUSE_MS, resolve);
+    });
+    cancel();
+    this.#pauses.delete(wake);
+    if (this.#stopping !== null) throw new QuorateError('rpc/unavailable', 'the node stopped');
   }
 
   /** Finishes the batch in hand, makes everything durable, closes files and the transport. */
@@ -468,7 +518,8 @@ export class Core<M, R> {
     const { signer } = this.#parts.ports;
     if (signer.publicKey === null) return null;
     if (self === null) return 'this key is not in the validator set';
-    return signer.silent ?? this.#signing.silent ?? this.#proposer.orNull?.hindrance ?? null;
+    const loss = this.#loss === null || isOver(this.#loss, this.store) ? null : describeLoss(this.#loss);
+    return signer.silent ?? this.#signing.silent ?? loss ?? this.#proposer.orNull?.hindrance ?? null;
   }
 
   // Epochs and finality.
@@ -500,7 +551,12 @@ export class Core<M, R> {
       floorCertificate: certificate,
       speculative: this.application.capabilities.speculative,
     });
-    this.#loop.run(epoch, engine, recordsOf(this.#mechanism.recordCodec, epoch, this.#opened.restored));
+    const { statements, loss } = recall(ports.signer, this.store, state);
+    this.#loss = loss;
+    if (loss !== null) this.#parts.log('error', describeLoss(loss), { ...loss });
+    const restored = recordsOf(this.#mechanism.recordCodec, epoch, this.#opened.restored);
+    // The gate speaks last: it knows what others may hold of us.
+    this.#loop.run(epoch, engine, [...restored, ...statements.map((one) => this.#mechanism.votedRecord(one))]);
     this.#loop.own(epoch, { kind: 'peers', connected: this.#peers.connected });
     this.#ingress.enter(epoch);
     this.#dissemination.prune(epoch, 0);
@@ -687,9 +743,10 @@ export class Core<M, R> {
   // What peers send.
 
   #message(epoch: Epoch, from: PeerId, message: M, bytes: number): void {
+    // What finds no room is not looked at either.
+    if (!this.#loop.message(epoch, from, message, bytes)) return;
     const { votes, certificates } = this.#mechanism.signedIn(message);
-    this.#signing.watch(votes, certificates);
-    this.#loop.message(epoch, from, message, bytes);
+    this.#signing.watch(from, votes, certificates);
   }
 
   #available(block: Block): void {
@@ -801,7 +858,7 @@ export class Core<M, R> {
     this.transactions.stop();
     this.#followers.orNull?.stop();
     const executed = this.#executor.orNull?.stop();
-    for (const wake of this.#executedWaiters.splice(0)) wake();
+    for (const wake of [...this.#executedWaiters.splice(0), ...this.#pauses]) wake();
     await this.#loop.stop();
     await this.#ingress.stop();
     await this.#finalizer.stop();

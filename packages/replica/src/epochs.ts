@@ -72,7 +72,9 @@ export class Epochs {
     if (validators === null) {
       throw new QuorateError('store/corrupt', `the block store does not know the validators of epoch ${epoch}`);
     }
-    const start = this.#startOf(epoch);
+    const start = startOfEpoch(this.#parts, epoch);
+    if (start === null)
+      throw new QuorateError('store/corrupt', `the block store does not know how epoch ${epoch} began`);
     const leader = this.#parts.leaders({ validators, epochStart: start, hash });
     const state: EpochState = {
       epoch,
@@ -142,16 +144,13 @@ export class Epochs {
     }
     await store.endEpoch(epoch, proof, next.set);
   }
+}
 
-  #startOf(epoch: Epoch): Digest {
-    const { genesis, store, hash } = this.#parts;
-    if (epoch === 0) return this.genesis;
-    const last = store.epochProof(epoch - 1)?.proof.headers[0];
-    if (last !== undefined) return headerDigest(hash, genesis.chainId, last);
-    const stored = store.at(lastHeightOf(genesis.consensus, epoch - 1));
-    if (stored !== null) return stored.ref.digest;
-    const learned = store.epochStart(epoch);
-    if (learned !== null) return learned;
-    throw new QuorateError('store/corrupt', `the block store does not know how epoch ${epoch} began`);
-  }
+/** The digest of the block (or genesis) from which an epoch started; null when the store does not know it. */
+export function startOfEpoch(parts: Pick<EpochsParts, 'genesis' | 'store' | 'hash'>, epoch: Epoch): Digest | null {
+  const { genesis, store, hash } = parts;
+  if (epoch === 0) return genesisDigest(hash, genesis);
+  const last = store.epochProof(epoch - 1)?.proof.headers[0];
+  if (last !== undefined) return headerDigest(hash, genesis.chainId, last);
+  return store.at(lastHeightOf(genesis.consensus, epoch - 1))?.ref.digest ?? store.epochStart(epoch);
 }

@@ -6,6 +6,7 @@ import {
   type Epoch,
   type Evidence,
   encode,
+  epochOf,
   evidenceCodec,
   evidenceFault,
   fromHex,
@@ -215,10 +216,8 @@ export class EvidencePool {
       .map(({ evidence, offender, height }) => ({ evidence, offender, height }));
   }
 
-  /** The last height at which offences of an epoch are admissible. */
   #expiryOf(epoch: Epoch): Height {
-    const { consensus } = this.#options;
-    return lastHeightOf(consensus, epoch) + consensus.evidenceWindow;
+    return expiryOf(this.#options.consensus, epoch);
   }
 
   #offenderOf(evidence: Evidence): Uint8Array | null {
@@ -232,6 +231,16 @@ export class EvidencePool {
     for (const kept of this.#kept.values()) if (kept.height !== null) return kept.id;
     return 'none';
   }
+}
+
+/** The last height at which offences of an epoch are admissible. */
+function expiryOf(consensus: EvidencePoolOptions['consensus'], epoch: Epoch): Height {
+  return lastHeightOf(consensus, epoch) + consensus.evidenceWindow;
+}
+
+/** The oldest epoch whose offences a block above `height` may carry. */
+export function oldestAdmissible(consensus: EvidencePoolOptions['consensus'], height: Height): Epoch {
+  return epochOf(consensus, Math.max(1, height + 1 - consensus.evidenceWindow));
 }
 
 function epochOfEvidence({ evidence }: Kept): Epoch {

@@ -66,6 +66,8 @@ export interface ExecutorParts {
   readonly log: Log;
   /** Voting key of the leader of a view. */
   readonly proposerOf: (epoch: Epoch, view: View) => Uint8Array;
+  /** Gets the sets of earlier epochs that a store begun by an older release lacks; resolves when it has those that evidence may name. */
+  readonly learnSets?: () => Promise<void>;
   /** A finalized block was executed and committed: in order, again after a restart for those the application had not committed. Must not throw. */
   readonly executed: (done: ExecutedBlock) => void;
   /** Execution stopped for good: `application/failed`, `application/diverged`, `store/*` or `disk/*`. Called at most once. */
@@ -186,6 +188,7 @@ export class Executor {
     await this.#checkRoots(block);
     if (this.#ahead !== null && height <= this.#ahead.height) return this.#adopt(block, this.#ahead);
     const known = this.#candidates.get(block.ref.digest);
+    if (this.#calls.lacksSet(body)) await this.#parts.learnSets?.();
     const result = known?.result ?? (await this.#calls.finalize(block, parent.ref, body));
     this.#checkRepeat(height, result.record);
     const transactions = body.transactions.map((tx) => toHex(this.#parts.hash(tx)));
@@ -293,7 +296,8 @@ export class Executor {
     const wanted = retainBlocks === 0 ? 0 : height - retainBlocks + 1;
     return {
       bodies: Math.max(0, Math.min(wanted, this.#retainHeight, snapshot + 1)),
-      headers: Math.max(0, Math.min(height - genesis.consensus.evidenceWindow, snapshot)),
+      // Who joins at the snapshot must learn the sets of all epochs whose offences may be punished after it.
+      headers: Math.max(0, Math.min(height, snapshot) - genesis.consensus.evidenceWindow),
     };
   }
 

@@ -9,6 +9,7 @@ import type {
   Hash,
   SignatureSuite,
   SignerIndex,
+  Statement,
   ValidatorSet,
   View,
   Vote,
@@ -42,6 +43,8 @@ export interface Mechanism<M, R> {
   createEngine(context: EngineContext): Engine<M, R>;
   /** A certificate as an ordinary message of the engine: how block sync hands over what proves a range final. */
   certificateMessage(certificate: Certificate): M;
+  /** A vote of ours as a record of the engine: what the signing gate remembers and the journal may have lost. */
+  votedRecord(statement: Statement): R;
   /** Votes and certificates inside a message: where a second process with our key shows. */
   signedIn(message: M): { readonly votes: readonly Vote[]; readonly certificates: readonly Certificate[] };
   /** Who leads the views of an epoch. Views may be asked for in any order. */

@@ -31,6 +31,7 @@ const simplex: Mechanism<SimplexMessage, SimplexRecord> = {
       { hash, suite },
     ),
   certificateMessage: (certificate) => ({ kind: 'certificate', certificate }),
+  votedRecord: (statement) => ({ kind: 'voted', statement }),
   signedIn: (message) => {
     switch (message.kind) {
       case 'vote':

@@ -1,10 +1,10 @@
 import {
-  Bitmap,
   type Certificate,
   type Clock,
   certificateFault,
   type Epoch,
   type Millis,
+  type PeerId,
   QuorateError,
   type Signer,
   type SignerIndex,
@@ -42,6 +42,8 @@ export interface SigningParts {
   readonly progress: () => { readonly view: View; readonly syncing: boolean };
   /** Whether enough validators are connected to form a quorum with us. */
   readonly hearing: () => boolean;
+  /** A peer showed a signature that does not hold. */
+  readonly blame: (peer: PeerId, reason: string) => void;
   readonly halt: (error: QuorateError) => void;
 }
 
@@ -55,6 +57,11 @@ export class Signing {
   /** Since when enough of the network is connected, or null. */
   #hearingSince: Millis | null = null;
   #viewAtStart: View | null = null;
+  /** While listening: the view when last looked at, and the last one that we did not step into but were carried to. */
+  #viewLately: View = 0;
+  #carriedTo: View = 0;
+  /** Peers that showed a false signature of ours, and until when nothing more is checked for them: at most the whole set. */
+  readonly #doubted = new Map<PeerId, Millis>();
   #stopListening: () => void = () => {};
   #silent: string | null = null;
   #self: SignerIndex | null = null;
@@ -81,6 +88,7 @@ export class Signing {
     this.#context = context;
     this.#floor = { epoch, view: floor };
     this.#held = this.#held.filter((statement) => statement.epoch >= epoch);
+    this.#doubted.clear();
   }
 
   /** Begins to listen, when there is reason to: once, at start. */
@@ -115,6 +123,7 @@ export class Signing {
     this.#listened = true;
     this.#listening = true;
     this.#viewAtStart = null;
+    this.#viewLately = 0;
     this.#hearingSince = null;
     this.connected();
   }
@@ -151,26 +160,47 @@ export class Signing {
     if (this.#self !== null) await this.#parts.signer.raiseFloor(epoch, view);
   }
 
-  /** Looks for signatures of our key that our gate did not issue. */
-  watch(votes: readonly Vote[], certificates: readonly Certificate[]): void {
+  /**
+   * Looks for signatures of our key that our gate did not issue, in a message of a validator that the engine has not looked at
+   * yet. Nothing in it is believed before its signature holds. Honest messages give nothing to check, since the gate issued
+   * what carries our name; so whoever shows one false signature is not listened to for Δ, and a flood of them costs one check.
+   */
+  watch(from: PeerId, votes: readonly Vote[], certificates: readonly Certificate[]): void {
     const self = this.#self;
     const context = this.#context;
-    if (self === null || context === null || this.#silent !== null) return;
+    if (self === null || context === null || this.#silent !== null || this.#doubts(from)) return;
     for (const vote of votes) {
       if (vote.signer !== self || !this.#foreign(vote.statement)) continue;
-      const publicKey = context.validators.at(self)?.publicKey;
-      const message = signedBytes(context.chainId, vote.statement);
-      if (publicKey === undefined || !context.suite.verify({ publicKey, message, signature: vote.signature })) continue;
+      if (!holds(context, vote)) {
+        this.#doubt(from, 'a vote in our name that does not verify');
+        return;
+      }
       this.#duplicate(vote.statement, toHex(vote.signature));
       return;
     }
     for (const certificate of certificates) {
-      if (!this.#foreign(certificate.statement)) continue;
-      if (Bitmap.indices(context.validators.size, certificate.signers)?.includes(self) !== true) continue;
-      if (certificateFault(context, certificate) !== null) continue;
+      if (!names(certificate.signers, self) || !this.#foreign(certificate.statement)) continue;
+      const fault = certificateFault(context, certificate);
+      if (fault !== null) {
+        this.#doubt(from, `a certificate in our name of view ${certificate.statement.view}: ${fault}`);
+        return;
+      }
       this.#duplicate(certificate.statement, toHex(certificate.signature).slice(0, 256));
       return;
     }
+  }
+
+  #doubts(peer: PeerId): boolean {
+    const until = this.#doubted.get(peer);
+    if (until === undefined) return false;
+    if (this.#parts.now() < until) return true;
+    this.#doubted.delete(peer);
+    return false;
+  }
+
+  #doubt(peer: PeerId, reason: string): void {
+    this.#doubted.set(peer, this.#parts.now() + this.#options.delta);
+    this.#parts.blame(peer, reason);
   }
 
   stop(): void {
@@ -180,12 +210,16 @@ export class Signing {
 
   /**
    * Whether a statement with our signature would show a second process. A gate that lost its memory denies what an earlier
-   * life of this node signed: so while listening only views count that began since, and later only a gate that signs.
+   * life of this node signed: so while listening only views count that began since, and later only a gate that signs. A view far
+   * above ours did not begin since we listen, but before we heard of it: it may be an earlier life's. Who lives goes on voting.
    */
   #foreign(statement: Statement): boolean {
     const { epoch, view } = this.#floor;
     if (statement.epoch !== epoch || statement.view <= view || this.#parts.signer.issued(statement)) return false;
-    return this.#listening ? this.#viewAtStart !== null && statement.view > this.#viewAtStart : this.#signedHere;
+    if (!this.#listening) return this.#signedHere;
+    return (
+      this.#viewAtStart !== null && statement.view > this.#carriedTo && statement.view <= this.#viewLately + QUIET_VIEWS
+    );
   }
 
   #duplicate(statement: Statement, signature: string): void {
@@ -226,6 +260,8 @@ export class Signing {
 
   #maybeRelease(): void {
     const { view, syncing } = this.#parts.progress();
+    if (syncing || this.#viewAtStart === null || view > this.#viewLately + QUIET_VIEWS) this.#carriedTo = view;
+    this.#viewLately = view;
     if (syncing || this.#viewAtStart === null) {
       this.#viewAtStart = view;
       return;
@@ -263,4 +299,15 @@ export class Signing {
       );
     }
   }
+}
+
+function holds({ suite, validators, chainId }: VotingContext, { statement, signer, signature }: Vote): boolean {
+  const publicKey = validators.at(signer)?.publicKey;
+  if (publicKey === undefined || signature.length !== suite.signatureBytes) return false;
+  return suite.verify({ publicKey, message: signedBytes(chainId, statement), signature });
+}
+
+/** Whether a bitmap of signers has one's bit: whether the rest of it makes sense is another question. */
+function names(signers: Uint8Array, signer: SignerIndex): boolean {
+  return (((signers[signer >> 3] ?? 0) >> (signer & 7)) & 1) === 1;
 }

@@ -6,16 +6,18 @@ import {
   epochOf,
   genesisDigest,
   type Height,
-  isQuorateError,
   lastHeightOf,
   type PeerId,
   QuorateError,
   type SnapshotInfo,
 } from '@quorate/kernel';
 import { LightClient, type TrustState } from '@quorate/light';
+import { anyPeer, given } from './any-peer.ts';
 import type { EpochProof, FinalityProof } from './api.ts';
+import { type EarlierEpoch, keepEpoch, walkBack } from './earlier-epochs.ts';
+import { oldestAdmissible } from './evidence-pool.ts';
 import type { StateSyncOptions, StateSyncParts } from './state-sync.ts';
-import type { CheckpointAnswer, FloorAnswer } from './state-sync-wire.ts';
+import type { FloorAnswer } from './state-sync-wire.ts';
 import type { Staged } from './store-format.ts';
 
 /** A snapshot's place in the chain, proven from the trusted checkpoint. */
@@ -42,14 +44,11 @@ export class ProvenChain {
   readonly #options: StateSyncOptions;
   readonly #parts: StateSyncParts;
   readonly #hops: Hop[];
-  /** The digest from which the checkpoint's epoch started. */
-  readonly #start: Digest | null;
 
-  private constructor(options: StateSyncOptions, parts: StateSyncParts, trust: TrustState, start: Digest | null) {
+  private constructor(options: StateSyncOptions, parts: StateSyncParts, trust: TrustState) {
     this.#options = options;
     this.#parts = parts;
     this.#hops = [{ trust, proof: null }];
-    this.#start = start;
   }
 
   /** Throws `genesis/mismatch` for a genesis that is not ours, `sync/refused` when no peer knows the checkpoint. */
@@ -64,20 +63,20 @@ export class ProvenChain {
         );
       }
       const light = LightClient.fromGenesis({ genesis, trustingPeriod: parameters.trustingPeriod }, parts);
-      return new ProvenChain(options, parts, light.trust, trusted.digest);
+      return new ProvenChain(options, parts, light.trust);
     }
     return anyPeer(parts, parts.peers(), `the checkpoint at height ${trusted.height}`, async (peer) => {
       const response = await parts.ask(peer, { kind: 'checkpoint', height: trusted.height });
-      const answer = given(response.kind === 'checkpoint' ? response.found : null);
-      const { header, validators } = answer;
+      const { header, validators } = given(response.kind === 'checkpoint' ? response.found : null);
       const light = LightClient.fromCheckpoint({ parameters, checkpoint: trusted, header, validators }, parts);
-      return new ProvenChain(options, parts, light.trust, startOf(options, parts, light.trust, answer));
+      return new ProvenChain(options, parts, light.trust);
     });
   }
 
   /**
-   * Proves the block at a snapshot's height and the state root after it. Throws `sync/refused` when none of the peers that
-   * offer it can, or when it lies further from the checkpoint than the evidence window.
+   * Proves the block at a snapshot's height and the state root after it, and learns the sets of all earlier epochs whose
+   * offences the blocks above it may carry. Throws `sync/refused` when none of the peers that offer it can, or when it lies
+   * further from the checkpoint than the evidence window.
    */
   async prove(info: SnapshotInfo, peers: readonly PeerId[]): Promise<ProvenTarget> {
     const { genesis, trusted } = this.#options;
@@ -90,18 +89,37 @@ export class ProvenChain {
           'its signers could no longer be punished. Get a newer checkpoint from a source you trust',
       );
     }
-    const epoch = epochOf(genesis.consensus, height);
     await this.#hopTo(epochOf(genesis.consensus, height + 1));
-    if (epoch === this.#first() && epoch > 0 && this.#start === null) {
-      throw new QuorateError(
-        'sync/refused',
-        `no peer can prove how epoch ${epoch} began: use an older checkpoint or a newer snapshot`,
-      );
-    }
-    return anyPeer(this.#parts, peers, `the floor at height ${height}`, async (peer) => {
+    const target = await anyPeer(this.#parts, peers, `the floor at height ${height}`, async (peer) => {
       const response = await this.#parts.ask(peer, { kind: 'floor', height });
       return this.#verify(height, given(response.kind === 'floor' ? response.found : null));
     });
+    await this.#lookBack(target.floor);
+    return target;
+  }
+
+  /** The sets before the floor go to the store at once: there may be many, and they are as true if the snapshot is not used. */
+  async #lookBack({ header, ref }: Block): Promise<void> {
+    const { consensus } = this.#options.genesis;
+    const from = { height: header.height, digest: ref.digest };
+    // A hop tells how its epoch began; the checkpoint does not.
+    const wanted = { oldest: oldestAdmissible(consensus, header.height), begin: header.epoch === this.#first() };
+    await walkBack(from, wanted, { ...this.#parts, genesis: this.#options.genesis }, async (found) => {
+      this.#agrees(found);
+      await keepEpoch(this.#parts.store, consensus, found);
+    });
+  }
+
+  /** Walking back over an epoch that was hopped to must lead to where the hop came from. */
+  #agrees({ epoch, opening }: EarlierEpoch): void {
+    const hop = this.#hops[epoch - this.#first()];
+    const first = opening?.headers[0];
+    if (first === undefined || hop === undefined || hop.proof === null || first.parentDigest === hop.trust.digest)
+      return;
+    throw new QuorateError(
+      'light/conflict',
+      `the first block of epoch ${epoch} is finalized on ${first.parentDigest}, epoch ${epoch - 1} ended with ${hop.trust.digest}; trust no server of this chain`,
+    );
   }
 
   async #verify(height: Height, answer: FloorAnswer): Promise<ProvenTarget> {
@@ -143,10 +161,11 @@ export class ProvenChain {
   /** Keeps what was proven on the way, so that this node can prove it to others and knows the sets. */
   async save(target: ProvenTarget): Promise<void> {
     const { store } = this.#parts;
-    for (const [index, hop] of this.#hops.entries()) {
-      const { epoch, validators } = hop.trust;
-      if (hop.proof !== null) await store.endEpoch(epoch - 1, hop.proof.proof, hop.proof.next);
-      await store.saveEpoch(epoch, validators, index === 0 && epoch > 0 ? this.#start : null);
+    const unknown = { opening: null, last: null };
+    await store.saveEpoch(0, this.#options.genesis.validators, unknown);
+    for (const { trust, proof } of this.#hops) {
+      if (proof !== null) await store.endEpoch(trust.epoch - 1, proof.proof, proof.next);
+      await store.saveEpoch(trust.epoch, trust.validators, unknown);
     }
     const { epoch } = target.floor.header;
     if (store.validators(epoch) === null)
@@ -191,57 +210,6 @@ function parametersOf(options: StateSyncOptions): { chainId: string; epochLength
   return {
     chainId: genesis.chainId,
     epochLength: genesis.consensus.epochLength,
-    trustingPeriod: trustingPeriod ?? Number.MAX_SAFE_INTEGER,
+    trustingPeriod,
   };
-}
-
-/** How the checkpoint's epoch began: its first block, final under the trusted set, names the block before. */
-function startOf(
-  options: StateSyncOptions,
-  parts: StateSyncParts,
-  trust: TrustState,
-  answer: CheckpointAnswer,
-): Digest | null {
-  const { genesis } = options;
-  if (trust.epoch === 0) return genesisDigest(parts.hash, genesis);
-  if (answer.first === null) return null;
-  const light = new LightClient({ parameters: parametersOf(options), trust }, parts);
-  const { header } = light.verifyFinality(answer.first, parts.now());
-  if (header.height !== lastHeightOf(genesis.consensus, trust.epoch - 1) + 1) {
-    throw new QuorateError(
-      'proof/invalid',
-      `it proves height ${header.height} instead of the first of epoch ${trust.epoch}`,
-    );
-  }
-  return header.parentDigest;
-}
-
-function given<T>(found: T | null): T {
-  if (found === null) throw new QuorateError('sync/refused', 'it does not have it');
-  return found;
-}
-
-/** The first answer that holds. A peer whose answer is false is blamed; one that has none, or does not answer, is passed over. */
-async function anyPeer<T>(
-  parts: StateSyncParts,
-  peers: readonly PeerId[],
-  what: string,
-  attempt: (peer: PeerId) => Promise<T>,
-): Promise<T> {
-  const refusals: string[] = [];
-  for (const peer of peers) {
-    try {
-      return await attempt(peer);
-    } catch (error) {
-      if (isQuorateError(error, 'light/expired') || isQuorateError(error, 'light/conflict')) throw error;
-      const reason = error instanceof Error ? error.message : String(error);
-      refusals.push(`${peer}: ${reason}`);
-      const lie = isQuorateError(error) && error.code !== 'sync/refused' && !error.code.startsWith('rpc/');
-      if (lie) parts.blame(peer, `${what}: ${reason}`);
-    }
-  }
-  throw new QuorateError(
-    'sync/refused',
-    `no peer proves ${what}${refusals.length === 0 ? '' : ` (${refusals.join('; ')})`}`,
-  );
 }

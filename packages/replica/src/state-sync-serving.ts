@@ -1,6 +1,7 @@
 import {
   type Application,
   encode,
+  epochOf,
   type Genesis,
   type Height,
   isQuorateError,
@@ -69,12 +70,15 @@ async function list(application: Application): Promise<SnapshotInfo[]> {
 }
 
 function checkpoint(height: Height, { genesis, store }: ServingParts): CheckpointAnswer | null {
-  const block = store.at(height);
-  const validators = block && store.validators(block.header.epoch);
-  if (block === null || validators === null) return null;
-  const { epoch } = block.header;
-  const first = epoch === 0 ? null : store.finalityProof(lastHeightOf(genesis.consensus, epoch - 1) + 1);
-  return { header: block.header, validators, first };
+  const { consensus } = genesis;
+  const epoch = epochOf(consensus, height);
+  const ends = height === lastHeightOf(consensus, epoch);
+  const header = store.at(height)?.header ?? (ends ? store.closing(epoch) : null);
+  const validators = store.validators(epoch);
+  if (header === null || validators === null) return null;
+  if (epoch === 0) return { header, validators, first: null };
+  const first = store.finalityProof(lastHeightOf(consensus, epoch - 1) + 1) ?? store.opening(epoch);
+  return { header, validators, first };
 }
 
 function epochs(from: number, store: BlockStore): EpochProof[] {

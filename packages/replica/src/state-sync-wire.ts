@@ -39,7 +39,7 @@ export const MAX_CHUNKS = 65_536;
 
 /** What a joining node asks of one peer. */
 export type StateSyncRequest =
-  /** The header at a height that the asker trusts by digest, and the set of its epoch. */
+  /** The header at a height that the asker knows by digest, and the set of its epoch. */
   | { readonly kind: 'checkpoint'; readonly height: Height }
   /** Epoch proofs from `from` on, as many as fit. */
   | { readonly kind: 'epochs'; readonly from: Epoch }
@@ -59,7 +59,7 @@ export type StateSyncResponse =
 export interface CheckpointAnswer {
   readonly header: Header;
   readonly validators: ValidatorSet;
-  /** Proves the first block of the checkpoint's epoch, which names the block from which the epoch started; null in epoch 0 or when pruned. */
+  /** Proves the first block of the header's epoch, which names the block from which the epoch started; null in epoch 0 or when pruned. */
   readonly first: FinalityProof | null;
 }
 

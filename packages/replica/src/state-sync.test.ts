@@ -1,17 +1,20 @@
-import { conformance, decode, encode, type PeerId, QuorateError } from '@quorate/kernel';
+import { conformance, decode, encode, type PeerId, QuorateError, toHex } from '@quorate/kernel';
 import { simulatedSuite } from '@quorate/sim';
 import { describe, expect, test } from 'vitest';
 import { BlockStore } from './block-store.ts';
 import { ChainFixture, ListApplication, type Made, MemoryDisk, sha256 } from './chain.fixture.ts';
+import { type LookingBackParts, lackedEpoch, learnLacked } from './earlier-epochs.ts';
 import { createExecutor, type Executor } from './executor.ts';
 import { stateSync } from './state-sync.ts';
 import { serveStateSync } from './state-sync-serving.ts';
 import {
+  type CheckpointAnswer,
   type StateSyncRequest,
   type StateSyncResponse,
   stateSyncRequestCodec,
   stateSyncResponseCodec,
 } from './state-sync-wire.ts';
+import { KEY, RECORD, record } from './store-format.ts';
 
 const suite = simulatedSuite();
 const LONG = 'x'.repeat(40);
@@ -25,10 +28,10 @@ interface Served {
 }
 
 /** A node with the whole chain and snapshots every `interval` heights. */
-async function serving(chain: ChainFixture, interval: number, speculative = true): Promise<Served> {
-  const application = new ListApplication(chain.updates, { speculative });
+async function serving(chain: ChainFixture, interval: number, retainBlocks = 0): Promise<Served> {
+  const application = new ListApplication(chain.updates);
   const store = await BlockStore.open({ genesis: chain.genesis }, { disk: new MemoryDisk().port(), hash: sha256 });
-  const executor = await running(chain, application, store, interval);
+  const executor = await running(chain, application, store, { interval, retainBlocks });
   await follow(chain, { store, executor }, chain.made);
   return { chain, store, application };
 }
@@ -37,16 +40,22 @@ async function running(
   chain: ChainFixture,
   application: ListApplication,
   store: BlockStore,
-  interval = 0,
+  options: {
+    readonly interval?: number;
+    readonly retainBlocks?: number;
+    readonly learnSets?: () => Promise<void>;
+  } = {},
 ): Promise<Executor> {
+  const { interval = 0, retainBlocks = 0, learnSets = () => Promise.resolve() } = options;
   return createExecutor(
-    { genesis: chain.genesis, retainBlocks: 0, snapshotInterval: interval, keepSnapshots: 2 },
+    { genesis: chain.genesis, retainBlocks, snapshotInterval: interval, keepSnapshots: 2 },
     {
       application,
       store,
       hash: sha256,
       log: () => {},
       proposerOf: chain.proposerOf,
+      learnSets,
       executed: () => {},
       halted: (error) => {
         throw error;
@@ -77,6 +86,8 @@ async function follow(
 interface Joiner {
   readonly store: BlockStore;
   readonly application: ListApplication;
+  readonly disk: MemoryDisk;
+  readonly questions: LookingBackParts;
   readonly blamed: Map<PeerId, string>;
   readonly asked: StateSyncRequest[];
   join(options?: {
@@ -93,7 +104,8 @@ async function joining(
   state: ListApplication['disk'] = { state: null, snapshots: new Map() },
 ): Promise<Joiner> {
   const application = new ListApplication(chain.updates, { disk: state });
-  const store = await BlockStore.open({ genesis: chain.genesis }, { disk: new MemoryDisk().port(), hash: sha256 });
+  const disk = new MemoryDisk();
+  const store = await BlockStore.open({ genesis: chain.genesis }, { disk: disk.port(), hash: sha256 });
   const blamed = new Map<PeerId, string>();
   const asked: StateSyncRequest[] = [];
   const ask = async (peer: PeerId, request: StateSyncRequest): Promise<StateSyncResponse> => {
@@ -107,9 +119,20 @@ async function joining(
     const response = there.answer?.(request, honest) ?? honest;
     return decode(stateSyncResponseCodec, encode(stateSyncResponseCodec, response).slice());
   };
+  const questions: LookingBackParts = {
+    genesis: chain.genesis,
+    suite,
+    hash: sha256,
+    now: () => 2_000_000,
+    peers: () => Object.keys(peers),
+    ask,
+    blame: (peer, reason) => blamed.set(peer, reason),
+  };
   return {
     store,
     application,
+    disk,
+    questions,
     blamed,
     asked,
     join: (options = {}) =>
@@ -117,19 +140,9 @@ async function joining(
         {
           genesis: chain.genesis,
           trusted: options.trusted ?? { height: 0, digest: chain.start.ref.digest },
-          trustingPeriod: options.trustingPeriod ?? null,
+          trustingPeriod: options.trustingPeriod ?? 86_400_000,
         },
-        {
-          application,
-          store,
-          suite,
-          hash: sha256,
-          log: () => {},
-          now: () => options.now ?? 2_000_000,
-          peers: () => Object.keys(peers),
-          ask,
-          blame: (peer, reason) => blamed.set(peer, reason),
-        },
+        { ...questions, application, store, log: () => {}, now: () => options.now ?? 2_000_000 },
       ),
   };
 }
@@ -334,6 +347,128 @@ describe('lying peers', () => {
     expect(executor.nextValidators(chain.at(40).block)).toMatchObject({ kind: 'known' });
     await follow(chain, { store: short.store, executor }, chain.made.slice(40));
     expect(executor.stateRoot).toBe(chain.stateRoot(42));
+  });
+});
+
+describe('epochs before the checkpoint', () => {
+  /** The set changes in every epoch. */
+  const changing = (heights: number, evidenceWindow = 1_000): ChainFixture => {
+    const chain = new ChainFixture(suite, { epochLength: 10, evidenceWindow });
+    for (let height = 1; height <= heights; height++) {
+      chain.extend([`tx ${height} ${LONG}`, ...(height % 10 === 5 ? [`weight/${height % 4}/${height}`] : [])]);
+    }
+    return chain;
+  };
+  const trustIn = (chain: ChainFixture, height: number) => ({
+    trusted: { height, digest: chain.at(height).block.ref.digest },
+  });
+  const rootsIn = ({ store }: { readonly store: BlockStore }, epochs: number) =>
+    Array.from({ length: epochs }, (_, epoch) => store.validators(epoch)?.root(sha256) ?? null);
+  const rootsOf = (chain: ChainFixture, epochs: number) =>
+    Array.from({ length: epochs }, (_, epoch) => chain.setOf(epoch).root(sha256));
+
+  test('their sets are proven, and offences of them are executed', async () => {
+    const chain = changing(38);
+    const served = await serving(chain, 9);
+    const joiner = await joining(chain, { a: { served } });
+    expect(await joiner.join(trustIn(chain, 33))).toBe(36);
+    expect(rootsIn(joiner, 4)).toEqual(rootsOf(chain, 4));
+    expect(new Set(rootsOf(chain, 4)).size).toBe(4);
+    chain.extend([], [chain.offence(0, 1), chain.offence(1, 2), chain.offence(2, 3)]);
+    const executor = await goOn(chain, joiner);
+    expect(executor.height).toBe(39);
+    const expected = [0, 1, 2].map((epoch) => {
+      const set = chain.setOf(epoch);
+      const offender = set.at(epoch + 1);
+      return `${toHex(offender?.publicKey ?? new Uint8Array())} ${offender?.weight}/${set.total}`;
+    });
+    expect(joiner.application.offenders).toEqual(expected);
+  });
+
+  test('also those between checkpoint and snapshot can be proven to others', async () => {
+    const chain = changing(58);
+    const served = await serving(chain, 9);
+    served.application.disk.snapshots.delete(54);
+    for (const checkpoint of [0, 12, 33, 40, 41, 45]) {
+      const trusted = checkpoint === 0 ? {} : trustIn(chain, checkpoint);
+      const joiner = await joining(chain, { a: { served } });
+      expect(await joiner.join(trusted)).toBe(45);
+      expect(rootsIn(joiner, 5)).toEqual(rootsOf(chain, 5));
+      const executor = await running(chain, joiner.application, joiner.store, { interval: 9 });
+      await follow(chain, { store: joiner.store, executor }, chain.made.slice(45));
+      const second = await joining(chain, { a: { served: { ...joiner, chain } } });
+      expect(await second.join(trustIn(chain, 45))).toBe(54);
+      expect(rootsIn(second, 6)).toEqual(rootsOf(chain, 6));
+    }
+  });
+
+  test('no more of them than the evidence window needs, and one whose pruning left just that can prove them', async () => {
+    const chain = changing(44, 15);
+    const served = await serving(chain, 9, 5);
+    expect(served.store.at(11)).toBeNull();
+    served.application.disk.snapshots.delete(36);
+    const joiner = await joining(chain, { a: { served } });
+    expect(await joiner.join(trustIn(chain, 22))).toBe(27);
+    expect(rootsIn(joiner, 3).map((root) => root !== null)).toEqual([true, true, true]);
+    expect(joiner.store.opening(2)).not.toBeNull();
+    expect(joiner.store.opening(1)).toBeNull();
+  });
+
+  const lies: Record<string, (found: CheckpointAnswer, chain: ChainFixture) => CheckpointAnswer> = {
+    'another set': (found, chain) => ({ ...found, validators: chain.setOf(0) }),
+    'another last block': (found) => ({ ...found, header: { ...found.header, time: found.header.time + 1 } }),
+    'a forged beginning': (found, chain) => {
+      if (found.first === null) return found;
+      const headers = found.first.headers.map((header) => ({ ...header, parentDigest: '77'.repeat(32) }));
+      return { ...found, first: { certificate: chain.certificate(chain.at(21).block, [0]), headers } };
+    },
+    'a beginning that is none': (found, chain) => ({ ...found, first: chain.proof(found.header.height) }),
+    'nothing of how it began': (found) => ({ ...found, first: null }),
+  };
+  for (const [name, lie] of Object.entries(lies)) {
+    test(`a peer that gives ${name}: another one proves them; alone it is refused`, async () => {
+      const chain = changing(38);
+      const served = await serving(chain, 9);
+      const answer: Answer = (request, honest) =>
+        honest.kind === 'checkpoint' && honest.found !== null && request.kind === 'checkpoint' && request.height === 30
+          ? { ...honest, found: lie(honest.found, chain) }
+          : honest;
+      const joiner = await joining(chain, { liar: { served, answer }, honest: { served } });
+      expect(await joiner.join(trustIn(chain, 33))).toBe(36);
+      expect(rootsIn(joiner, 4)).toEqual(rootsOf(chain, 4));
+      expect([...joiner.blamed.keys()]).toEqual(name === 'nothing of how it began' ? [] : ['liar']);
+      const alone = await joining(chain, { liar: { served, answer } });
+      await expect(alone.join(trustIn(chain, 33))).rejects.toMatchObject({ code: 'sync/refused' });
+      expect(alone.store.begun).toBe(false);
+      expect(alone.store.validators(2)).toBeNull();
+    });
+  }
+
+  test('a store that an older release began without them gets them when a block needs them', async () => {
+    const chain = changing(38);
+    chain.extend([], [chain.offence(0, 1), chain.offence(1, 2)]);
+    const served = await serving(chain, 9);
+    const joiner = await joining(chain, { a: { served } });
+    expect(await joiner.join(trustIn(chain, 33))).toBe(36);
+    // What that release kept: the set of the checkpoint's epoch and how the epoch began.
+    const records = joiner.disk.stores.get('blocks') ?? new Map<string, Uint8Array>();
+    for (const key of [...records.keys()]) {
+      const epoch = Number(`0x${key.slice(2)}`);
+      if (['34', '35'].includes(key.slice(0, 2)) || (key.startsWith('30') && epoch < 3)) records.delete(key);
+    }
+    const began = record(KEY.epochStart(3), RECORD.epochStart, chain.at(30).block.ref.digest);
+    records.set(toHex(began.key), began.value ?? new Uint8Array());
+    const store = await BlockStore.open({ genesis: chain.genesis }, { disk: joiner.disk.port(), hash: sha256 });
+    expect(rootsIn({ store }, 4)).toEqual([null, null, null, chain.setOf(3).root(sha256)]);
+    expect(store.epochStart(3)).toBe(chain.at(30).block.ref.digest);
+    expect(lackedEpoch(store, chain.genesis.consensus, 36)).toBe(2);
+    const learnSets = () => learnLacked(store, 36, joiner.questions);
+    const executor = await running(chain, joiner.application, store, { learnSets });
+    await follow(chain, { store, executor }, chain.made.slice(36));
+    expect(executor.height).toBe(39);
+    expect(joiner.application.offenders).toHaveLength(2);
+    expect(rootsIn({ store }, 4).slice(1)).toEqual(rootsOf(chain, 4).slice(1));
+    expect(lackedEpoch(store, chain.genesis.consensus, 39)).toBeNull();
   });
 });
 

@@ -26,8 +26,8 @@ export interface StateSyncOptions {
   readonly genesis: Genesis;
   /** Height 0 with the digest of genesis, or a finalized block learned out of band. */
   readonly trusted: { readonly height: Height; readonly digest: Digest };
-  /** Oldest trust that is believed, ms: less than the time after which a validator may have unbonded. Null: only the evidence window counts. */
-  readonly trustingPeriod?: Millis | null;
+  /** Oldest trust that is believed, ms: less than the time after which a validator may have unbonded. */
+  readonly trustingPeriod: Millis;
 }
 
 export interface StateSyncParts {

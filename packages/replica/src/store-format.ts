@@ -54,8 +54,10 @@ import type { FinalityProof } from './api.ts';
  *   20 transaction id   Place
  *   30 epoch            ValidatorSet that votes in the epoch
  *   31 epoch            FinalityProof of the epoch's last block; kept for ever
- *   33 epoch            digest       of the block before the epoch, when state sync began inside it
  *   32 height           Staged       the set after all updates up to a height that brought some
+ *   33 epoch            digest       of the block before the epoch; only in stores that an older release began by state sync
+ *   34 epoch            FinalityProof of the epoch's first block, which names the one before the epoch; learned by state sync
+ *   35 epoch            Header       of the epoch's last block, learned by state sync without a proof of its own
  */
 
 /** Version of the table above. Older stores are migrated when opened; newer ones are refused. */
@@ -106,6 +108,8 @@ export const KEY = {
   validators: (epoch: number) => numbered(0x30, epoch),
   epochProof: (epoch: number) => numbered(0x31, epoch),
   epochStart: (epoch: number) => numbered(0x33, epoch),
+  opening: (epoch: number) => numbered(0x34, epoch),
+  closing: (epoch: number) => numbered(0x35, epoch),
   staged: (height: Height) => numbered(PREFIX.staged, height),
 } as const;
 
@@ -217,6 +221,8 @@ export const RECORD = {
   validators: validatorSetCodec,
   epochProof: finalityClaimCodec as Codec<FinalityProof>,
   epochStart: digest,
+  opening: finalityClaimCodec as Codec<FinalityProof>,
+  closing: headerCodec,
   staged: struct<Staged>({ set: validatorSetCodec, provisional: bool }),
 } as const;
 

@@ -15,6 +15,7 @@ import {
   headerCodec,
   list,
   MAX_TRANSACTION_BYTES,
+  MAX_UNFINAL_HEADERS,
   nullable,
   struct,
   u32,
@@ -112,8 +113,12 @@ export type SyncMessage =
 
 /** Most blocks in one range. */
 export const MAX_RANGE = 256;
+/** Blocks that one range may carry: the wanted ones, and those up to the next certified one. */
+export const MAX_CARRIED = MAX_RANGE + MAX_UNFINAL_HEADERS;
 /** A range ends with the block that brings its bodies to this size. */
 export const MAX_RANGE_BYTES = 6 << 20;
+/** Bodies of all blocks of one range: the largest range and one more block, with room left in a message for the headers. */
+export const MAX_CARRIED_BYTES = 12 << 20;
 
 export const syncCodec: Codec<SyncMessage> = union<SyncMessage>({
   tip: [1, struct<{ epoch: Epoch; height: Height }>({ epoch: u53, height: u53 })],
@@ -122,8 +127,8 @@ export const syncCodec: Codec<SyncMessage> = union<SyncMessage>({
     3,
     struct<{ request: number; blocks: CarriedBlock[]; certificate: Certificate | null; kept: Height }>({
       request: u32,
-      // Blocks above an epoch's last height come on top.
-      blocks: list(carriedBlockCodec, 2 * MAX_RANGE),
+      // Blocks on the way to the certified one come on top, also those above an epoch's last height.
+      blocks: list(carriedBlockCodec, MAX_CARRIED),
       certificate: nullable(certificateCodec),
       kept: u53,
     }) as Codec<{

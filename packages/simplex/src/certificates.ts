@@ -122,7 +122,8 @@ export function keepCertificate(state: State, certificate: Certificate): void {
   dropUnverified(state, (other) => other.kind === statement.kind && other.view === statement.view);
   noteCertificate(state, round, certificate);
   if (statement.kind === 'nullify') state.nullifiedViews++;
-  if (statement.kind !== 'notarize') enter(state, statement.view + 1); // S1, S7, S8; a Notarization enters once accepted (S5)
+  // S1, S7. A Notarization enters once accepted (S5), a Finalization once it is known whether it ends the epoch (S8, S11).
+  if (statement.kind === 'nullify') enter(state, statement.view + 1);
 }
 
 /** What follows from a certificate of a round, fresh or restored. */

@@ -93,6 +93,28 @@ describe('S11: the end of an epoch', () => {
     expect(s.lines.filter((line) => line.includes('ended'))).toHaveLength(1);
   });
 
+  it('brings no vote of the step that ends it, in the view that the certificate leads to', () => {
+    const gaveUp = new Script({ lastHeight: 1 }).start().block('E', 'G', 1, next).available('E');
+    gaveUp.vote(gaveUp.leader(2), 'nullify', 2).receive('finalize', 1, 'E');
+    expect(gaveUp.said('epoch 0 ended with E') && !gaveUp.everSaid('sign nullify 2')).toBe(true);
+    expect(gaveUp.said('set')).toBe(false);
+    expect(gaveUp.engine.checkpoint()).toEqual([]);
+
+    const asleep = new Script({ lastHeight: 1 }).start().block('E', 'G', 1, next);
+    asleep.now += 600;
+    for (const other of asleep.others) if (other !== asleep.leader(2)) asleep.vote(other, 'finalize', 1, 'E');
+    asleep.available('E').receive('finalize', 1, 'E', asleep.others.find((other) => other !== asleep.leader(2)) ?? 0);
+    expect(asleep.said('epoch 0 ended with E') && !asleep.everSaid('sign')).toBe(true);
+  });
+
+  it('goes on in the next view while the block of the Finalization is not here', () => {
+    const s = new Script({ lastHeight: 1 }).start().block('E', 'G', 1, next).receive('finalize', 1, 'E');
+    expect(s.engine.status().view).toBe(2);
+    expect(s.said('set 2/leader')).toBe(true);
+    s.available('E');
+    expect(s.said('epoch 0 ended with E') && !s.said('set')).toBe(true);
+  });
+
   it('may be shown by a filler, which is no height of the chain', () => {
     const s = new Script({ lastHeight: 1 }).start().block('E', 'G', 1, next).available('E');
     s.block('F', 'E', 2, s.emptyOn('E')).available('F').receive('finalize', 2, 'F');

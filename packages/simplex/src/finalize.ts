@@ -4,9 +4,17 @@ import { dropUnverified, forgetRound } from './certificates.ts';
 import { enter, leave } from './enter.ts';
 import type { State } from './state.ts';
 
-/** S8: applies the highest Finalization whose block is here with all its ancestors; asks for what the others miss. */
+/**
+ * S8: applies the highest Finalization whose block is here with all its ancestors; asks for what the others miss. Then enters the
+ * view after the highest one known (S1), no sooner: whoever enters a view may give it up at once, and nobody votes in an epoch
+ * after holding the proof of its end (S11).
+ */
 export function finalize(state: State): void {
-  if (state.ended !== null) return;
+  applyHighest(state);
+  if (state.ended === null) enter(state, state.finalizedView + 1);
+}
+
+function applyHighest(state: State): void {
   const views = [...state.finalizations.keys()].sort((a, b) => b - a);
   for (const view of views) {
     const certificate = state.finalizations.get(view);
@@ -32,6 +40,7 @@ function apply(state: State, certificate: Certificate, blocks: readonly Block[])
   const atEnd = blocks.findIndex((block) => block.header.height === state.lastHeight);
   raiseFloor(state, highest, certificate);
   if (atEnd >= 0) endEpoch(state, blocks.slice(atEnd), certificate);
+  else state.setTimer('standstill', state.timing.standstill); // S9
 }
 
 function emit(state: State, block: Block, finality: Finality): void {
@@ -64,9 +73,7 @@ function raiseFloor(state: State, block: Block, certificate: Certificate): void 
   for (const [digest, wanted] of state.fetching) if (wanted.ref.view <= view) state.fetching.delete(digest);
   dropUnverified(state, (statement) => statement.view <= view);
   state.standstillCursor = 0;
-  state.setTimer('standstill', state.timing.standstill); // S9
   state.dirty = true;
-  enter(state, view + 1);
 }
 
 /** S11: the epoch is over, once; from here on the engine only shows the proof. */

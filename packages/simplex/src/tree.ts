@@ -1,4 +1,4 @@
-import type { Block, BlockRef, Digest, View } from '@quorate/kernel';
+import { type Block, type BlockRef, type Digest, MAX_UNFINAL_HEADERS, type View } from '@quorate/kernel';
 
 interface Node {
   readonly block: Block;
@@ -9,8 +9,6 @@ interface Node {
 
 /** Most headers kept that do not connect to the floor: beyond it, block sync must feed the engine from below. */
 export const MAX_UNROOTED = 256;
-/** Most headers kept in all. */
-const MAX_HEADERS = 8192;
 
 /** The blocks above the floor, by digest. */
 export class BlockTree {
@@ -52,7 +50,7 @@ export class BlockTree {
     const known = this.#nodes.get(block.ref.digest);
     if (known === undefined) {
       const willBeRooted = available && this.extendsRooted(block);
-      if (this.#nodes.size >= MAX_HEADERS || (!willBeRooted && this.#unrooted >= MAX_UNROOTED)) return false;
+      if (this.#nodes.size >= MAX_UNFINAL_HEADERS || (!willBeRooted && this.#unrooted >= MAX_UNROOTED)) return false;
       this.#nodes.set(block.ref.digest, { block, available, rooted: false });
       this.#unrooted++;
       const siblings = this.#children.get(block.header.parentDigest);

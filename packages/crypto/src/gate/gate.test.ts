@@ -529,21 +529,20 @@ describe('a gate without a record', () => {
   });
 });
 
-describe('two homes with one key', () => {
-  it('signs nothing while it listens, then may start', async () => {
-    const gate = await open(await freshDisk(), { listening: true });
-    expect(gate.status).toEqual({ kind: 'listening' });
-    expect(await signs(gate, statement('notarize', 0, 1))).toEqual(['refused']);
-    gate.mayStart();
-    expect(await signs(gate, statement('notarize', 0, 1))).toEqual(['signed']);
-  });
-
-  it('signs nothing any more once it is locked', async () => {
-    const gate = await open(await freshDisk(), { listening: true });
-    gate.lock('a live vote of this key that it did not issue');
-    gate.mayStart();
-    expect(gate.status).toMatchObject({ kind: 'locked' });
-    expect(await signs(gate, statement('notarize', 0, 1))).toEqual(['refused']);
+describe('what was signed', () => {
+  it('is told above the floor of each epoch, also after a restart', async () => {
+    const disk = await freshDisk();
+    const gate = await open(disk);
+    const above = [statement('notarize', 3, 5), statement('finalize', 3, 5), statement('nullify', 3, 6)];
+    await gate.sign([statement('nullify', 2, 9), statement('notarize', 3, 4)]);
+    await gate.raiseFloor(3, 4);
+    await gate.sign([...above].reverse());
+    for (const one of [gate, await open(disk)]) {
+      expect(one.signed(3)).toEqual({ floor: 4, statements: above });
+      expect(one.signed(2)).toEqual({ floor: 0, statements: [statement('nullify', 2, 9)] });
+      expect(one.signed(4)).toEqual({ floor: 0, statements: [] });
+      expect(one.signed(1)).toEqual({ floor: Number.MAX_SAFE_INTEGER, statements: [] });
+    }
   });
 });
 

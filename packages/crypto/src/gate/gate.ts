@@ -27,13 +27,6 @@ export interface GateOptions {
    * `'operator'` an operator vouches for it (`--i-know-this-key-never-signed`); also ends a silence that was recorded. Logged.
    */
   readonly allowFresh: false | 'genesis' | 'operator';
-  /**
-   * Start deaf to requests, for the rule of two homes with one key: nothing is signed until the replica, having listened
-   * for two full timeouts, calls {@link SigningGate.mayStart}. If meanwhile it sees a live vote of this key for which
-   * {@link SigningGate.issued} is false, it calls {@link SigningGate.lock} instead, as it does when it sees one later.
-   * Default: false.
-   */
-  readonly listening?: boolean;
 }
 
 export interface GateParts {
@@ -44,10 +37,8 @@ export interface GateParts {
 /** Whether the gate signs, and if not, why and until when. */
 export type GateStatus =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'listening' }
   /** Signs in no epoch up to `silentThrough`, and in later ones only once {@link SigningGate.enterEpoch} saw the boundary live. */
-  | { readonly kind: 'observer'; readonly reason: string; readonly silentThrough: Epoch | null }
-  | { readonly kind: 'locked'; readonly reason: string };
+  | { readonly kind: 'observer'; readonly reason: string; readonly silentThrough: Epoch | null };
 
 /** The log is rewritten when it exceeds this and twice its size after the last rewriting. */
 const COMPACT_ABOVE_BYTES = 1 << 20;
@@ -68,8 +59,6 @@ export class SigningGate implements Signer {
   #file: DiskFile;
   #marks: HighWaterMarks;
   #barrier: Barrier;
-  #listening: boolean;
-  #locked: string | null = null;
   /** Floors raised and not written yet, the highest of each epoch. */
   readonly #unwritten = new Map<Epoch, View>();
   #compactAbove = COMPACT_ABOVE_BYTES;
@@ -89,17 +78,13 @@ export class SigningGate implements Signer {
     this.#file = parts.file;
     this.#marks = parts.marks;
     this.#barrier = parts.barrier;
-    this.#listening = options.listening ?? false;
   }
 
   get status(): GateStatus {
-    if (this.#locked !== null) return { kind: 'locked', reason: this.#locked };
-    if (this.#barrier.silent) {
-      const until = this.#barrier.through === null ? 'the next epoch' : `the epoch after ${this.#barrier.through}`;
-      const reason = `the record of what this key signed is missing: silent until ${until}`;
-      return { kind: 'observer', reason, silentThrough: this.#barrier.through };
-    }
-    return this.#listening ? { kind: 'listening' } : { kind: 'ready' };
+    if (!this.#barrier.silent) return { kind: 'ready' };
+    const until = this.#barrier.through === null ? 'the next epoch' : `the epoch after ${this.#barrier.through}`;
+    const reason = `the record of what this key signed is missing: silent until ${until}`;
+    return { kind: 'observer', reason, silentThrough: this.#barrier.through };
   }
 
   /** Whether this key has signed nothing at all, as far as its record goes: a network at its very start. */
@@ -110,18 +95,7 @@ export class SigningGate implements Signer {
   /** Why nothing is signed at present, in words, or null. */
   get silent(): string | null {
     const { status } = this;
-    return status.kind === 'observer' || status.kind === 'locked' ? status.reason : null;
-  }
-
-  /** Ends the listening that {@link GateOptions.listening} asked for. */
-  mayStart(): void {
-    this.#listening = false;
-  }
-
-  /** Refuses every signature from now on, until the process starts anew: another process signs with this key. */
-  lock(reason: string): void {
-    this.#locked ??= reason;
-    this.#log('warn', 'signing gate locked', { reason });
+    return status.kind === 'observer' ? status.reason : null;
   }
 
   /**
@@ -181,6 +155,11 @@ export class SigningGate implements Signer {
     return this.#marks.holds(statement);
   }
 
+  /** What this key signed in an epoch above its floor, and that floor: what a replica that lost its own journal must know. */
+  signed(epoch: Epoch): { readonly floor: View; readonly statements: readonly Statement[] } {
+    return this.#marks.signed(epoch);
+  }
+
   /**
    * Tells a gate without a record where the network is; one with a record ignores it. The replica calls it whenever it
    * enters an epoch, at start too. `live` means that it followed the network up to this boundary and is not catching up
@@ -233,16 +212,8 @@ export class SigningGate implements Signer {
   }
 
   #closedFor(statement: Statement): { readonly kind: 'refused'; readonly reason: string } | null {
-    const status = this.status;
-    switch (status.kind) {
-      case 'ready':
-        break;
-      case 'listening':
-        return { kind: 'refused', reason: 'listening for another process with this key' };
-      case 'observer':
-      case 'locked':
-        return { kind: 'refused', reason: status.reason };
-    }
+    const { silent } = this;
+    if (silent !== null) return { kind: 'refused', reason: silent };
     const { through } = this.#barrier;
     if (through === null || statement.epoch > through) return null;
     return { kind: 'refused', reason: `the record of what this key signed up to epoch ${through} is missing` };

@@ -97,6 +97,16 @@ export class HighWaterMarks {
     return statement.epoch < this.lowestEpoch || statement.view <= (this.#epochs.get(statement.epoch)?.floor ?? 0);
   }
 
+  /** The floor of an epoch and the statements above it, by view. Of an epoch too old to be remembered the floor is above every view. */
+  signed(epoch: Epoch): { readonly floor: View; readonly statements: readonly Statement[] } {
+    if (epoch < this.lowestEpoch) return { floor: Number.MAX_SAFE_INTEGER, statements: [] };
+    const statements: Statement[] = [];
+    for (const entry of this.entries()) {
+      if (entry.kind === 'signed' && entry.statement.epoch === epoch) statements.push(entry.statement);
+    }
+    return { floor: this.#epochs.get(epoch)?.floor ?? 0, statements };
+  }
+
   /** Floors and statements that rebuild these marks, in canonical order. */
   *entries(): Generator<
     | { readonly kind: 'floor'; readonly epoch: Epoch; readonly view: View }

@@ -7,13 +7,14 @@ export interface RpcConfig {
   readonly port: number;
   readonly maxBodyBytes: number;
   readonly maxConnections: number;
-  /** Per IP address; 0 for no limit. Bursts of twice as many are let through. */
+  /** Per IPv4 address or IPv6 /64; 0 for no limit. Bursts of twice as many are let through. */
   readonly requestsPerSecond: number;
   /** Origins whose pages may call; `*` for all, none by default. */
   readonly allowedOrigins: readonly string[];
   /** Path of the socket for admin methods, or null for none. */
   readonly adminSocket: string | null;
   readonly metrics: boolean;
+  /** Per IPv4 address or IPv6 /64. */
   readonly maxConnectionsPerIp: number;
   /** Bytes of requests that are being received, over all connections. */
   readonly maxInflightBytes: number;

@@ -189,6 +189,29 @@ describe('their arithmetic', () => {
     expect(rate.admit('loud')).toBe(false);
   });
 
+  it('take a /64 of IPv6 for one address, and IPv4 for itself however it is written', () => {
+    const rate = new RateLimit({ perSecond: 1 }, { now: () => 0 });
+    const admitted = ['2001:db8::1', '2001:db8::2', '2001:db8:0:0:ffff::', '2001:db8:0:1::1'].map((address) =>
+      rate.admit(address),
+    );
+    expect(admitted).toEqual([true, true, false, true]);
+    expect(['10.0.0.1', '::ffff:10.0.0.1', '::ffff:a00:1', '::ffff:10.0.0.2'].map((ip) => rate.admit(ip))).toEqual([
+      true,
+      true,
+      false,
+      true,
+    ]);
+    const ceiling = new Ceiling(1);
+    expect([ceiling.enter('fd00::1'), ceiling.enter('fd00::2'), ceiling.enter('::ffff:10.0.0.1')]).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    ceiling.leave('fd00::1');
+    expect(ceiling.enter('fd00::3')).toBe(true);
+    expect(ceiling.enter('10.0.0.1')).toBe(false);
+  });
+
   it('ceilings and budgets come back to where they were', () => {
     const ceiling = new Ceiling(2);
     expect([ceiling.enter('a'), ceiling.enter('a'), ceiling.enter('a'), ceiling.enter('b')]).toEqual([

@@ -1,12 +1,14 @@
-/** Addresses that are remembered at most; the one that was quiet longest is forgotten first. */
-const MAX_ADDRESSES = 10_000;
+import { networkOf } from '../network-of.ts';
+
+/** Networks that are remembered at most; the one that was quiet longest is forgotten first. */
+const MAX_NETWORKS = 10_000;
 
 interface Bucket {
   tokens: number;
   at: number;
 }
 
-/** A token bucket per IP address: so many requests a second, twice as many at once. */
+/** A token bucket per IPv4 address or IPv6 /64: so many requests a second, twice as many at once. */
 export class RateLimit {
   readonly #perSecond: number;
   readonly #now: () => number;
@@ -18,15 +20,16 @@ export class RateLimit {
     this.#now = parts.now;
   }
 
-  /** Takes `cost` requests from the address's budget; false when it is used up. A cost above the burst passes when the budget is full. */
+  /** Takes `cost` requests from the budget of the address's network; false when it is used up. A cost above the burst passes when the budget is full. */
   admit(address: string, cost = 1): boolean {
     if (this.#perSecond === 0) return true;
     const now = this.#now();
     const burst = 2 * this.#perSecond;
-    const bucket = this.#buckets.get(address) ?? { tokens: burst, at: now };
-    this.#buckets.delete(address);
-    this.#buckets.set(address, bucket);
-    if (this.#buckets.size > MAX_ADDRESSES)
+    const network = networkOf(address);
+    const bucket = this.#buckets.get(network) ?? { tokens: burst, at: now };
+    this.#buckets.delete(network);
+    this.#buckets.set(network, bucket);
+    if (this.#buckets.size > MAX_NETWORKS)
       for (const oldest of this.#buckets.keys()) {
         this.#buckets.delete(oldest);
         break;
@@ -40,7 +43,7 @@ export class RateLimit {
   }
 }
 
-/** A count with a ceiling, such as connections per address. */
+/** Connections per IPv4 address or IPv6 /64, with a ceiling. */
 export class Ceiling {
   readonly #limit: number;
   readonly #counts = new Map<string, number>();
@@ -49,17 +52,19 @@ export class Ceiling {
     this.#limit = limit;
   }
 
-  enter(name: string): boolean {
-    const count = this.#counts.get(name) ?? 0;
+  enter(address: string): boolean {
+    const network = networkOf(address);
+    const count = this.#counts.get(network) ?? 0;
     if (count >= this.#limit) return false;
-    this.#counts.set(name, count + 1);
+    this.#counts.set(network, count + 1);
     return true;
   }
 
-  leave(name: string): void {
-    const count = (this.#counts.get(name) ?? 0) - 1;
-    if (count > 0) this.#counts.set(name, count);
-    else this.#counts.delete(name);
+  leave(address: string): void {
+    const network = networkOf(address);
+    const count = (this.#counts.get(network) ?? 0) - 1;
+    if (count > 0) this.#counts.set(network, count);
+    else this.#counts.delete(network);
   }
 }
 

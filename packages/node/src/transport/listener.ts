@@ -1,6 +1,7 @@
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import { type PeerId, QuorateError } from '@quorate/kernel';
+import { networkOf } from '../network-of.ts';
 import { type Address, formatAddress } from './address.ts';
 import { type Credentials, peerOf } from './certificate.ts';
 import { ALPN } from './dialer.ts';
@@ -11,13 +12,28 @@ export interface ListenerOptions {
   readonly handshakeMs: number;
   /** Connections that have not yet shown a key. */
   readonly maxPending: number;
+  /** Of these, from one IPv4 address or IPv6 /64. */
   readonly maxPendingPerIp: number;
 }
 
-/** The far end of an incoming connection. */
+/** The far end of a connection. */
 export interface Remote {
   readonly ip: string;
   readonly port: number;
+  /** What limits count: see {@link networkOf}. */
+  readonly network: string;
+}
+
+export function remoteOf(socket: Pick<Socket, 'remoteAddress' | 'remotePort'>): Remote {
+  const ip = socket.remoteAddress ?? '';
+  return { ip, port: socket.remotePort ?? 0, network: networkOf(ip) };
+}
+
+/** How many of these come from where `remote` does. */
+export function countFrom(remote: Remote, others: Iterable<Remote>): number {
+  let count = 0;
+  for (const { network } of others) if (network === remote.network) count++;
+  return count;
 }
 
 export interface ListenerParts {
@@ -92,8 +108,7 @@ export class Listener {
 
   #incoming(socket: Socket): void {
     const remote = remoteOf(socket);
-    let perIp = 0;
-    for (const { ip } of this.#pending.values()) if (ip === remote.ip) perIp++;
+    const perIp = countFrom(remote, this.#pending.values());
     if (!this.#accepting || this.#pending.size >= this.#options.maxPending || perIp >= this.#options.maxPendingPerIp) {
       if (this.#accepting) this.#parts.dropped('pending-limit');
       socket.destroy();
@@ -124,10 +139,6 @@ export class Listener {
   settled(remote: Remote): void {
     this.#pending.delete(nameOf(remote));
   }
-}
-
-function remoteOf(socket: Socket): Remote {
-  return { ip: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
 }
 
 function nameOf({ ip, port }: Remote): string {

@@ -18,7 +18,7 @@ import { Dialer } from './dialer.ts';
 import { type Hello, mismatch, WIRE_PROTOCOL } from './hello.ts';
 import { ReassemblyBudget } from './inbox.ts';
 import { Link, type LinkEvents, type LinkRights } from './link.ts';
-import { Listener, type Remote } from './listener.ts';
+import { countFrom, Listener, type Remote, remoteOf } from './listener.ts';
 
 export interface TlsMeshOptions {
   /** `host:port`; port 0 lets the system choose. */
@@ -35,10 +35,10 @@ export interface TlsMeshOptions {
 }
 
 export interface TlsMeshLimits {
-  /** Unlisted keys connected at once, in all and from one address. */
+  /** Unlisted keys connected at once, in all and from one IPv4 address or IPv6 /64. */
   readonly observers: number;
   readonly observersPerIp: number;
-  /** Connections that have not said hello, in all and from one address. */
+  /** Connections that have not said hello, in all and from one IPv4 address or IPv6 /64. */
   readonly pending: number;
   readonly pendingPerIp: number;
   readonly handshakeMs: number;
@@ -134,8 +134,7 @@ export class TlsMesh implements Transport {
     this.#dialer = new Dialer(
       { credentials, handshakeMs, backoff, courtesyMs: COURTESY_MS },
       {
-        connected: (peer, socket) =>
-          this.#link(peer, socket, true, { ip: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 }),
+        connected: (peer, socket) => this.#link(peer, socket, true, remoteOf(socket)),
         failed: (peer, to, reason, refused) => {
           this.#counters.event(refused ? 'refused.wrong-key' : 'dial-failed');
           if (refused) this.#refused(peer, `${to}: ${reason}`);
@@ -304,13 +303,12 @@ export class TlsMesh implements Transport {
     if (this.#isBanned(peer)) return 'banned for a while';
     const differs = mismatch(this.#hello, hello);
     if (differs !== null || this.#members.has(peer) || this.#up.has(peer)) return differs;
-    let [observers, perIp] = [0, 0];
-    for (const other of this.#up.values()) {
-      if (this.#members.has(other.peer)) continue;
-      observers++;
-      if (other.remote.ip === link.remote.ip) perIp++;
-    }
-    const full = observers >= this.#limits.observers || perIp >= this.#limits.observersPerIp;
+    const observers = [...this.#up.values()].filter((other) => !this.#members.has(other.peer));
+    const perIp = countFrom(
+      link.remote,
+      observers.map(({ remote }) => remote),
+    );
+    const full = observers.length >= this.#limits.observers || perIp >= this.#limits.observersPerIp;
     return full ? 'no room for more observers' : null;
   }
 
