@@ -55,7 +55,7 @@ export interface TransportEvents {
 export interface Transport {
   readonly self: PeerId;
   start(events: TransportEvents): void;
-  /** Queues a message. `false` when the peer is not connected or its queue of that class is full (the message is dropped and counted). */
+  /** Queues a message, whose bytes must not change any more: several peers may share them. `false` when the peer is not connected or its queue of that class is full (the message is dropped and counted). */
   send(to: PeerId, traffic: Traffic, bytes: Uint8Array): boolean;
   /** Bytes waiting for this peer in this class: what a sender consults before it adds bulk. */
   queued(to: PeerId, traffic: Traffic): number;

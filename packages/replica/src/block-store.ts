@@ -10,7 +10,6 @@ import {
   type Digest,
   type Disk,
   type Epoch,
-  encode,
   type Finality,
   type Genesis,
   genesisDigest,
@@ -40,7 +39,6 @@ import {
   record,
   removal,
   type Staged,
-  sealed,
   tableRange,
 } from './store-format.ts';
 import { openFormat } from './store-open.ts';
@@ -270,7 +268,6 @@ export class BlockStore extends BlockReads {
     const { digest } = block.ref;
     const { height } = block.header;
     const size = bodyBytes(body);
-    const encoded = encode(bodyCodec, body, size);
     if (this.#candidateBytes + counted(size) > this.#maxCandidateBytes || this.#candidates.size >= MAX_CANDIDATES) {
       throw new QuorateError(
         'store/full',
@@ -282,7 +279,7 @@ export class BlockStore extends BlockReads {
     try {
       await this.#writes.commit([
         record(KEY.header(digest), RECORD.header, block.header),
-        sealed(KEY.body(digest), encoded),
+        record(KEY.body(digest), bodyCodec, body, size),
         record(KEY.candidate(height, digest), RECORD.candidate, { bodyBytes: size }),
       ]);
     } catch (error) {

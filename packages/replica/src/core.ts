@@ -1,7 +1,6 @@
 import {
   type Application,
   type Block,
-  type BlockRef,
   type Certificate,
   type Effect,
   type EngineStatus,
@@ -36,6 +35,7 @@ import type { Opened } from './opening.ts';
 import { Peers } from './peers.ts';
 import { Proposer } from './proposer.ts';
 import { describeLoss, isOver, type Loss, recall } from './recall.ts';
+import { Rhythm } from './rhythm.ts';
 import { Signing } from './signing.ts';
 import { stateSync } from './state-sync.ts';
 import { serveStateSync } from './state-sync-serving.ts';
@@ -45,8 +45,6 @@ import { Transactions } from './transactions.ts';
 import { Verification } from './verification.ts';
 import { envelopeCodec, type GossipMessage, type SyncMessage, syncCodec } from './wire.ts';
 
-/** Proposals whose arrival is remembered, for the time to finality. */
-const MAX_SEEN = 4096;
 /** How long state sync may find nobody who proves what it needs, and how often it asks. */
 const STATE_SYNC_PATIENCE_MS = 180_000;
 const STATE_SYNC_PAUSE_MS = 1_000;
@@ -80,7 +78,7 @@ export class Core<M, R> {
   readonly #proposer = new Late<Proposer>('proposer');
   readonly #gossip = new Late<Gossip>('gossip');
   readonly #timers = new Map<TimerKey, () => void>();
-  readonly #seen = new Map<string, Millis>();
+  readonly #rhythm = new Rhythm();
   #executedWaiters: (() => void)[] = [];
   /** Pauses that end early when the node stops. */
   readonly #pauses = new Set<() => void>();
@@ -307,12 +305,13 @@ export class Core<M, R> {
           hash,
           now,
           time: () => this.#time.proposed(),
+          rhythm: this.#rhythm,
           counters: this.#counters,
           log,
           epoch: (epoch) => this.#epochs.state(epoch),
           push: (block, body) => this.#dissemination.push(block, body),
           built: (epoch, request, block) => {
-            if (block !== null) this.#saw(block.ref);
+            if (block !== null) this.#rhythm.saw(block.ref.digest, this.#time.now());
             this.#loop.own(epoch, { kind: 'built', request, block });
           },
           judged: (epoch, request, verdict) => this.#loop.own(epoch, { kind: 'judged', request, verdict }),
@@ -677,7 +676,7 @@ export class Core<M, R> {
         this.#proposer.value.build(effect.request, effect.build);
         break;
       case 'judge':
-        this.#saw(effect.block.ref);
+        this.#rhythm.saw(effect.block.ref.digest, this.#time.now());
         this.#proposer.value.judge(effect.request, effect.block, effect.parent);
         break;
       case 'certify':
@@ -688,7 +687,8 @@ export class Core<M, R> {
         break;
       case 'finalized':
         for (const { ref } of effect.commit.blocks) {
-          this.#measure(ref);
+          const took = this.#rhythm.finalized(ref.digest, this.#time.now());
+          if (took !== null) this.#counters.sample('finality', took);
           this.#proposer.value.finalized(ref);
         }
         this.#finalizer.finalized(effect.commit, effect.finality, this.#time.now());
@@ -726,18 +726,6 @@ export class Core<M, R> {
       },
       (error: unknown) => this.#halt(asFailure(error, 'storing evidence failed')),
     );
-  }
-
-  #saw({ digest }: BlockRef): void {
-    if (this.#seen.size >= MAX_SEEN) this.#seen.clear();
-    if (!this.#seen.has(digest)) this.#seen.set(digest, this.#time.now());
-  }
-
-  #measure({ digest }: BlockRef): void {
-    const seen = this.#seen.get(digest);
-    if (seen === undefined) return;
-    this.#seen.delete(digest);
-    this.#counters.sample('finality', this.#time.now() - seen);
   }
 
   // What peers send.

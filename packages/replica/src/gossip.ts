@@ -94,19 +94,20 @@ export class Gossip {
     let bytes = 0;
     for (const tx of transactions) {
       if (bytes + tx.length > MAX_GOSSIP_BYTES || batch.length >= MAX_GOSSIP_TRANSACTIONS) {
-        this.#send(to, { kind: 'transactions', transactions: batch });
+        this.#send(to, { kind: 'transactions', transactions: batch }, bytes + 4 * batch.length + 16);
         batch = [];
         bytes = 0;
       }
       batch.push(tx);
       bytes += tx.length;
     }
-    if (batch.length > 0) this.#send(to, { kind: 'transactions', transactions: batch });
+    if (batch.length > 0) this.#send(to, { kind: 'transactions', transactions: batch }, bytes + 4 * batch.length + 16);
   }
 
-  #send(to: readonly PeerId[], message: GossipMessage): void {
+  /** `size`: a guess at the bytes of the message. */
+  #send(to: readonly PeerId[], message: GossipMessage, size = 0): void {
     const { transport, counters } = this.#parts;
-    const bytes = encode(gossipCodec, message);
+    const bytes = encode(gossipCodec, message, size);
     for (const peer of to) {
       if (transport.queued(peer, 'transactions') > MAX_QUEUED || !transport.send(peer, 'transactions', bytes)) {
         counters.add('dropped.gossip');

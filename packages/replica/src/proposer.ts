@@ -32,6 +32,7 @@ import type { EvidencePool } from './evidence-pool.ts';
 import type { ExecutionFields, Executor, Hindrance } from './executor.ts';
 import type { Mempool } from './mempool.ts';
 import { Pace } from './pace.ts';
+import type { Rhythm } from './rhythm.ts';
 
 /** How long the first transaction after an idle time waits for company. */
 const GATHER_MS = 5;
@@ -60,6 +61,7 @@ export interface ProposerParts {
   readonly now: () => Millis;
   /** What a proposal says of the time. */
   readonly time: () => Millis;
+  readonly rhythm: Rhythm;
   readonly counters: Counters;
   readonly log: Log;
   readonly epoch: (epoch: Epoch) => EpochState;
@@ -195,7 +197,7 @@ export class Proposer {
 
   /** Waits until there is something to propose, or the idle time is over. False when another request took the place of this one. */
   async #somethingToPropose(turn: number, build: BuildRequest, carried: Carried | null): Promise<boolean> {
-    const { clock, now, mempool, evidence } = this.#parts;
+    const { clock, now, mempool, evidence, rhythm } = this.#parts;
     const pending = (): boolean =>
       carried !== null &&
       (mempool.candidates(1 << 20, carried.transactions).length > 0 ||
@@ -212,11 +214,15 @@ export class Proposer {
       });
       this.#wake = () => {};
     }
-    if (wasIdle && turn === this.#current && pending()) {
+    if (turn === this.#current && pending() && mempool.bytes < this.#pace.limit) {
       // Whoever sends one usually sends more: one block for the burst, not one for its first transaction.
-      await new Promise<void>((resolve) => {
-        clock.after(GATHER_MS, resolve);
-      });
+      const until = Math.max(rhythm.gatherUntil(build.parent.ref.digest), wasIdle ? now() + GATHER_MS : 0);
+      const wait = Math.min(until, build.idleUntil) - now();
+      if (wait > 0) {
+        await new Promise<void>((resolve) => {
+          clock.after(wait, resolve);
+        });
+      }
     }
     return turn === this.#current;
   }

@@ -226,17 +226,16 @@ export const RECORD = {
   staged: struct<Staged>({ set: validatorSetCodec, provisional: bool }),
 } as const;
 
-/** A write of `payload` under `key`, with its checksum. */
-export function sealed(key: Uint8Array, payload: Uint8Array): StoreWrite {
-  const value = new Uint8Array(payload.length + 4);
-  value.set(payload);
-  new DataView(value.buffer).setUint32(payload.length, crc32(key, payload), true);
-  return { key, value };
-}
-
-/** A write of `value` under `key`, encoded and sealed. */
-export function record<T>(key: Uint8Array, codec: Codec<T>, value: T): StoreWrite {
-  return sealed(key, encode(codec, value));
+/** A write of `value` under `key`, encoded, with its checksum behind it. `size`: a guess at the bytes of large values. */
+export function record<T>(key: Uint8Array, codec: Codec<T>, value: T, size = 0): StoreWrite {
+  const sealed: Codec<T> = {
+    ...codec,
+    write: (to) => {
+      codec.write(to, value);
+      to.u32(crc32(key, to.finish()));
+    },
+  };
+  return { key, value: encode(sealed, value, size + 4) };
 }
 
 /** A write that removes `key`. */

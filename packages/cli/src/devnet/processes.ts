@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
  * A node makes much garbage that dies young: with the default of 16 MiB half of it survives long enough to be copied, which costs
  * a third of all its time under load. The first line of bin/quorate.js says the same.
  */
-const NODE_FLAGS = ['--max-semi-space-size=64'];
+const NODE_FLAGS = ['--max-semi-space-size=32'];
 const QUORATE = fileURLToPath(new URL('../../bin/quorate.js', import.meta.url));
 
 /** A validator as an operating-system process on this machine, with its own home folder. */

@@ -8,6 +8,9 @@ import { corrupt, inspectStoreFile, resizeStoreFile } from './store-file.ts';
 
 const MAX_KEY_BYTES = 511;
 const CHECKSUM_BYTES = 4;
+/** From this size on a value is sealed in memory that is kept for the next one; so many pieces are kept. */
+const LARGE_BYTES = 32 << 10;
+const MAX_SPARE = 4;
 /** What must stay free beside twice a batch: pages are copied before they are changed, and other processes write too. */
 const SPARE_BYTES = 1 << 20;
 /** With less room than a batch may take, a failed commit is blamed on it. */
@@ -29,6 +32,8 @@ export class LmdbStore implements Store {
   readonly #db: RootDatabase<Uint8Array, Uint8Array>;
   #failure: QuorateError | null = null;
   #closed = false;
+  /** Memory for large values, between two batches. */
+  #spare: Buffer[] = [];
 
   private constructor(name: string, path: string, db: RootDatabase<Uint8Array, Uint8Array>) {
     this.#name = name;
@@ -97,13 +102,15 @@ export class LmdbStore implements Store {
     }
     if (batch.length === 0) return;
     this.#demandRoom(batch);
+    const lent: Buffer[] = [];
     try {
       await this.#db.batch(() => {
         for (const { key, value } of batch) {
-          const written = value === null ? this.#db.remove(key) : this.#db.put(key, seal(value));
+          const written = value === null ? this.#db.remove(key) : this.#db.put(key, this.#seal(value, lent));
           written.catch(() => {}); // the batch itself reports it
         }
       });
+      this.#spare = [...lent, ...this.#spare].slice(0, MAX_SPARE);
       this.#db.resetReadTxn(); // reads of this turn see what was just promised
     } catch (error) {
       this.#failure = await this.#commitError(error);
@@ -115,6 +122,23 @@ export class LmdbStore implements Store {
     if (this.#closed) return;
     this.#closed = true;
     await this.#db.close();
+  }
+
+  /** The value behind its checksum. Large ones stand in memory that is used again: garbage of their size makes V8 collect all the time. */
+  #seal(value: Uint8Array, lent: Buffer[]): Buffer {
+    const length = CHECKSUM_BYTES + value.length;
+    let sealed: Buffer;
+    if (length < LARGE_BYTES) sealed = Buffer.allocUnsafe(length);
+    else {
+      const fit = this.#spare.findIndex((buffer) => buffer.length >= length);
+      const whole =
+        this.#spare.splice(fit, fit < 0 ? 0 : 1)[0] ?? Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(length)));
+      lent.push(whole);
+      sealed = whole.subarray(0, length);
+    }
+    sealed.writeUInt32LE(crc32(value), 0);
+    sealed.set(value, CHECKSUM_BYTES);
+    return sealed;
   }
 
   /** Refuses a batch for which the disk may lack room: LMDB's own failure there has been seen to damage memory and abort. */
@@ -212,13 +236,6 @@ function storeError(error: unknown, doing: string, name: string): QuorateError {
     return new QuorateError('store/corrupt', `${doing} ${name}: ${text}; synchronise anew`, { cause: error });
   }
   return diskError(error, doing, name);
-}
-
-function seal(value: Uint8Array): Uint8Array {
-  const sealed = Buffer.allocUnsafe(CHECKSUM_BYTES + value.length);
-  sealed.writeUInt32LE(crc32(value), 0);
-  sealed.set(value, CHECKSUM_BYTES);
-  return sealed;
 }
 
 function bound<K extends string>(name: K, key: Uint8Array | undefined): { [P in K]?: Uint8Array } {

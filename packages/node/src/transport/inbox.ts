@@ -3,6 +3,8 @@ import { FIRST, type Frame, LENGTH_BYTES, violation } from './frames.ts';
 
 /** A claim of a length is cheap for a peer: memory follows the bytes that came, not the claim. */
 const FIRST_ALLOCATION = 64 << 10;
+/** Growth of a message's buffer: what arrived is copied at each step, and what was allocated weighs on garbage collection. */
+const GROWTH = 4;
 
 interface Partial {
   buffer: Uint8Array;
@@ -89,7 +91,7 @@ export class Inbox {
   #fill(traffic: Traffic, partial: Partial, content: Uint8Array): Uint8Array | null {
     const needed = partial.filled + content.length;
     if (needed > partial.buffer.length) {
-      const grown = this.#allocate(Math.min(partial.total, Math.max(needed, 2 * partial.buffer.length)));
+      const grown = this.#allocate(Math.min(partial.total, Math.max(needed, GROWTH * partial.buffer.length)));
       grown.set(partial.buffer.subarray(0, partial.filled));
       this.#release(partial.buffer.length);
       partial.buffer = grown;

@@ -77,13 +77,13 @@ export class Outbox {
     sync: new Queue(),
   };
 
-  /** Queues a message; `false` when it is too large or its queue is full. */
+  /** Queues a message, whose bytes stay as they are; `false` when it is too large or its queue is full. */
   push(traffic: Traffic, bytes: Uint8Array): boolean {
     const queue = this.#queues[traffic];
     if (bytes.length > TRAFFIC_LIMITS[traffic]) return false;
     if (queue.length > 0 && queue.bytes + bytes.length > QUEUE_LIMITS[traffic]) return false;
     if (queue.length >= 65_536) return false; // empty messages weigh nothing but still take room
-    queue.push(new Uint8Array(bytes)); // a copy: a view would pin its whole buffer, and the sender may reuse it
+    queue.push(bytes);
     return true;
   }
 
