@@ -1,0 +1,38 @@
+import { fromHex } from '@quorate/kernel';
+import { expect } from 'vitest';
+import { audit } from './audit.ts';
+import { Network } from './network.ts';
+import { Payments } from './payments.ts';
+import { until } from './process.ts';
+
+/**
+ * Kills a validator that has so many blocks behind it, starts it again, and returns the milliseconds until its signature stands in
+ * the certificate of a later block.
+ */
+export async function restartAfter(options: { readonly height: number; readonly validators: 1 | 4 }): Promise<number> {
+  const { height, validators } = options;
+  const network = await Network.create({ validators, delta: 1000 });
+  await network.run();
+  const node = network.node(0);
+  const others = network.nodes.slice(1);
+  const payments = await Payments.open(network, validators === 1 ? 32 : 3);
+  payments.start(() => (validators === 1 ? [node] : others));
+  await network.reach(height, [node], 60_000 + 60 * height);
+  await network.kill([node]);
+  const began = performance.now();
+  const stopped = Math.max(height, ...(await Promise.all(others.map((other) => other.height()))));
+  node.start();
+  await until('the validator to vote again', async () => {
+    const { height: top, signer } = await node.client.status().catch(() => ({ height: 0, signer: null }));
+    if (signer === null || top <= stopped) return false;
+    const { finality } = await node.client.block(top);
+    const bitmap = finality.grade === 'final' ? fromHex(finality.certificate.signers) : new Uint8Array();
+    return ((bitmap[signer >> 3] ?? 0) & (1 << (signer & 7))) !== 0;
+  });
+  const took = performance.now() - began;
+  await payments.stop();
+  await audit(network, { payments, nodes: network.nodes });
+  expect(await node.height()).toBeGreaterThan(height);
+  process.stderr.write(`after ${height} blocks of ${validators}: voting again in ${Math.round(took)} ms\n`);
+  return took;
+}
