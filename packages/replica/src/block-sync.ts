@@ -36,8 +36,9 @@ import {
 const FAR_BEHIND = 8;
 const PATIENCE_MS = 1_000;
 const ANSWER_MS = 5_000;
-/** A tip is announced when it changed, at most this often; and now and then even when it did not. */
+/** A tip is announced when it changed, at most this often, and at the latest after the second time; now and then even when it did not. */
 const ANNOUNCE_MS = 1_000;
+const ANNOUNCE_LATEST_MS = 2_000;
 const REPEAT_MS = 10_000;
 /** Finalized heights that may wait for execution before more are fetched. */
 const MAX_UNEXECUTED = 2_048;
@@ -81,6 +82,7 @@ export class BlockSync {
   #cancelCheck: (() => void) | null = null;
   #cancelAnnounce: (() => void) | null = null;
   #announceAt: Millis = 0;
+  #announcedAt: Millis = Number.NEGATIVE_INFINITY;
   #applying = false;
   #stopped = false;
 
@@ -97,7 +99,10 @@ export class BlockSync {
   /** Something was finalized here, or the epoch changed. */
   moved(): void {
     this.#movedAt = this.#parts.now();
-    this.#announceSoon(ANNOUNCE_MS);
+    // At once when it is time, among the other messages of this moment: a timer of its own would wake everybody once more.
+    const since = this.#movedAt - this.#announcedAt;
+    if (since >= ANNOUNCE_MS) this.#announce();
+    else this.#announceSoon(ANNOUNCE_LATEST_MS - since);
     this.check();
   }
 
@@ -167,10 +172,19 @@ export class BlockSync {
     this.#announceAt = at;
     this.#cancelAnnounce = this.#parts.clock.after(delay, () => {
       this.#cancelAnnounce = null;
-      const bytes = this.#tip();
-      for (const peer of this.#parts.peers.connected) this.#parts.transport.send(peer, 'sync', bytes);
-      this.#announceSoon(REPEAT_MS);
+      this.#announce();
     });
+  }
+
+  #announce(): void {
+    const { peers, transport, now } = this.#parts;
+    if (this.#stopped) return;
+    this.#announcedAt = now();
+    this.#cancelAnnounce?.();
+    this.#cancelAnnounce = null;
+    const bytes = this.#tip();
+    for (const peer of peers.connected) transport.send(peer, 'sync', bytes);
+    this.#announceSoon(REPEAT_MS);
   }
 
   #ask(from: Height): void {

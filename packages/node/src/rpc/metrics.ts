@@ -13,7 +13,7 @@ const FSYNC_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02
 /** Recent durations are a window of the newest 1024: it is read before it can slide past unseen. */
 const POLL_MS = 5000;
 /** The default of 10 ms wakes an idle process a hundred times a second. */
-const EVENT_LOOP_SAMPLE_MS = 250;
+const EVENT_LOOP_SAMPLE_MS = 500;
 /** Values that must fit for a place in the new window to count as the end of the old one. */
 const OVERLAP = 8;
 
