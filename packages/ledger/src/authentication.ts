@@ -25,21 +25,14 @@ export interface AuthenticatorParts {
   readonly votingSuite: Pick<SignatureSuite, 'isPublicKey' | 'verifyPossession' | 'verify'>;
 }
 
-/** Transactions up to this size are remembered decoded; of larger ones only that the signature is good. */
-const REMEMBERED_BYTES = 1024;
-
-interface Remembered {
-  readonly transaction: Transaction | null;
-  readonly sender: Uint8Array;
-}
-
 /**
  * Decides whatever does not depend on the state: form, chain, least fee, limits, signature. What passed is remembered by the
  * digest of its bytes, so a validator verifies a signature once, whether it came alone or in a block; the oldest go first, see {@link Recent}.
  */
 export class Authenticator {
   readonly #parts: AuthenticatorParts;
-  readonly #known: Recent<string, Remembered>;
+  /** Senders of transactions whose signature is good, by digest. The transaction itself is decoded again: that is cheaper than to keep it. */
+  readonly #known: Recent<string, Uint8Array>;
 
   constructor(options: { readonly capacity: number }, parts: AuthenticatorParts) {
     this.#known = new Recent(options);
@@ -53,13 +46,12 @@ export class Authenticator {
     const signed: SignedItem[] = [];
     for (const [index, tx] of txs.entries()) {
       const id = this.#parts.hash(tx);
-      const known = this.#known.get(mapKey(id));
-      if (known !== undefined) {
-        results.push({ transaction: known.transaction ?? decodeTransaction(tx), id, sender: known.sender });
+      const sender = this.#known.get(mapKey(id));
+      if (sender !== undefined) {
+        results.push({ transaction: decodeTransaction(tx), id, sender });
         continue;
       }
-      // A copy of what is remembered, lest a small transaction keep the whole message in memory that brought it.
-      const transaction = readTransaction(tx.length <= REMEMBERED_BYTES ? new Uint8Array(tx) : tx);
+      const transaction = readTransaction(tx);
       const fault = typeof transaction === 'string' ? transaction : this.#fault(tx, transaction, parameters);
       if (typeof transaction === 'string' || fault !== null) {
         results.push(fault ?? '');
@@ -79,14 +71,9 @@ export class Authenticator {
       // Costs up to three more verifications, so only a bond that its sender signed is asked.
       if (fault === null && action.kind === 'bond') fault = await bondFault(transaction, action, this.#parts);
       if (fault !== null) results[index] = fault;
-      else this.#remember(item, (txs[index] as Uint8Array).length);
+      else this.#known.set(mapKey(item.id), item.sender);
     }
     return results;
-  }
-
-  #remember(item: Authentic, size: number): void {
-    const transaction = size <= REMEMBERED_BYTES ? item.transaction : null;
-    this.#known.set(mapKey(item.id), { transaction, sender: item.sender });
   }
 
   #fault(tx: Uint8Array, transaction: Transaction, parameters: Parameters): string | null {

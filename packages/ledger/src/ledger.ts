@@ -48,7 +48,7 @@ import { mapKey, Working } from './working.ts';
 export interface LedgerOptions extends VersionsOptions {
   /** How far ahead of its account's next nonce a transaction may be and wait in the mempool. */
   readonly nonceGap: number;
-  /** Transactions whose verified signature is remembered, of up to about 2 KB each. */
+  /** Transactions whose verified signature is remembered, some 200 bytes each. */
   readonly signatureCache: number;
   /** Executed blocks that wait for their commit. */
   readonly maxCandidates: number;

@@ -144,6 +144,17 @@ describe('mempool: admission', () => {
     const results = await Promise.all([1, 2, 3].map((nonce) => pool.add(tx('c', nonce), 0)));
     expect(results.map((result) => result.kind)).toEqual(['accepted', 'accepted', 'rejected']);
   });
+
+  it('does not keep the message alive that brought a small transaction', async () => {
+    const { pool, add } = fixture();
+    const one = tx('a', 1);
+    const message = new Uint8Array(1 << 16);
+    message.set(one, 100);
+    await add(message.subarray(100, 100 + one.length));
+    const [kept] = pool.candidates(1 << 20);
+    expect(kept).toEqual(one);
+    expect(kept?.buffer.byteLength).toBe(one.length);
+  });
 });
 
 describe('mempool: order', () => {

@@ -221,7 +221,7 @@ export class Mempool {
     if (rival === undefined && sender.entries.length >= this.#options.maxPerSender) {
       return `the sender has ${sender.entries.length} transactions waiting, the limit`;
     }
-    const entry: Entry = { id, tx, sender, nonce, priority, expiry, seq: this.#seq++, since, present: true };
+    const entry: Entry = { id, tx: owned(tx), sender, nonce, priority, expiry, seq: this.#seq++, since, present: true };
     const victims = this.#victimsFor(entry, rival);
     if (victims === null) return `the mempool is full and priority ${priority} is too low`;
     for (const victim of victims) this.#drop(victim, { kind: 'evicted', reason: 'the mempool was full' });
@@ -393,6 +393,11 @@ function sooner(a: Turn, b: Turn): boolean {
 
 function cheaper(a: Entry, b: Entry): boolean {
   return a.priority !== b.priority ? a.priority < b.priority : a.seq > b.seq;
+}
+
+/** The transaction in memory of its own size: a view would keep the whole message that brought it, up to thousands of times as much. */
+function owned(tx: Uint8Array): Uint8Array {
+  return 2 * tx.length < tx.buffer.byteLength ? new Uint8Array(tx) : tx;
 }
 
 /** Index of the first entry whose nonce is not below `nonce`. */
