@@ -19,7 +19,10 @@ export async function audit(
   const { payments, nodes = network.running, from = 1 } = options;
   await payments?.stop();
   const acknowledged = payments?.acknowledged ?? [];
-  const top = Math.max(...(await network.heights(nodes)), ...acknowledged.map(({ height }) => height));
+  const top = acknowledged.reduce(
+    (most, { height }) => Math.max(most, height),
+    Math.max(...(await network.heights(nodes))),
+  );
   await network.reach(top, nodes);
   await until(`everybody to have executed height ${top}`, async () => {
     const statuses = await Promise.all(nodes.map((node) => node.client.status()));

@@ -1,5 +1,4 @@
 import { fromHex } from '@quorate/kernel';
-import { expect } from 'vitest';
 import { audit } from './audit.ts';
 import { Network } from './network.ts';
 import { Payments } from './payments.ts';
@@ -30,9 +29,8 @@ export async function restartAfter(options: { readonly height: number; readonly 
     return ((bitmap[signer >> 3] ?? 0) & (1 << (signer & 7))) !== 0;
   });
   const took = performance.now() - began;
-  await payments.stop();
-  await audit(network, { payments, nodes: network.nodes });
-  expect(await node.height()).toBeGreaterThan(height);
   process.stderr.write(`after ${height} blocks of ${validators}: voting again in ${Math.round(took)} ms\n`);
+  await payments.stop();
+  await audit(network, { nodes: network.nodes, from: height - 100 });
   return took;
 }
