@@ -1,6 +1,6 @@
 // npm run bench:network: real validators (processes, sockets, fsync) under open-loop load over the public RPC.
 // One line of JSON per scenario. `npm run bench:network -- --help` lists the flags.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -31,6 +31,7 @@ const { values: flags } = parseArgs({
     seconds: { type: 'string', default: '30' },
     warmup: { type: 'string', default: '5' },
     port: { type: 'string', default: '28600' },
+    retention: { type: 'string' },
     profile: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -47,6 +48,7 @@ if (flags.help) {
   --seconds N        measured time (30)
   --warmup N         seconds before it (5)
   --port N           first port (28600)
+  --retention N      blocks whose bodies are kept (the node's default)
   --profile DIR      write a CPU profile of the first validator there`);
   process.exit(0);
 }
@@ -65,6 +67,25 @@ function anonymousMb(pid) {
 
 function bytesSent({ counters }) {
   return Object.entries(counters).reduce((sum, [name, value]) => (name.startsWith('sent.') ? sum + value : sum), 0);
+}
+
+/** What the files below a folder occupy, in MB. */
+function diskMb(folder) {
+  const names = readdirSync(folder, { recursive: true });
+  return (
+    names.reduce((sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.blocks ?? 0) * 512, 0) /
+    1e6
+  );
+}
+
+/** Least-squares slope of the second half of one validator's samples, MB per minute. */
+function slopeMbPerMinute(samples) {
+  const half = samples.slice(Math.floor(samples.length / 2));
+  const mean = (pick) => half.reduce((sum, sample) => sum + pick(sample), 0) / half.length;
+  const [at, mb] = [mean((sample) => sample.at), mean((sample) => sample.mb)];
+  const covariance = mean((sample) => (sample.at - at) * (sample.mb - mb));
+  const variance = mean((sample) => (sample.at - at) ** 2);
+  return variance === 0 ? 0 : (60_000 * covariance) / variance;
 }
 
 async function until(what, probe, seconds) {
@@ -94,7 +115,7 @@ async function measure(name) {
     upgradeHeight: 0,
     application: 'ledger',
     sealing: { plain: true },
-    config: {},
+    config: flags.retention === undefined ? {} : { retention: { blocks: Number(flags.retention) } },
   });
   const processes = new Processes(
     {
@@ -114,9 +135,12 @@ async function measure(name) {
     const pids = testnet.homes.map((home) => processes.pid(home));
     let cpu = 0;
     let sent = 0;
-    let anonymous = 0;
+    const memory = pids.map(() => []);
+    const disk = [];
     const watch = setInterval(() => {
-      anonymous = Math.max(anonymous, ...pids.map(anonymousMb));
+      const at = performance.now();
+      for (const [i, pid] of pids.entries()) memory[i].push({ at, mb: anonymousMb(pid) });
+      disk.push({ at, mb: diskMb(testnet.homes[0].home) });
     }, 1000);
     const both = async () => {
       const statuses = await Promise.all(clients.map((client) => client.status()));
@@ -162,7 +186,11 @@ async function measure(name) {
       cpuSecondsPer1000Tx: committedTps === 0 ? null : Math.round((1e6 * cpu) / (committedTps * seconds)) / 1000,
       validatorCpuSeconds: Math.round(10 * cpu) / 10,
       clientCpuSeconds: summary.clientCpuSeconds,
-      rssAnonMb: Math.round(anonymous),
+      rssAnonMb: Math.round(Math.max(...memory.flat().map(({ mb }) => mb))),
+      rssEndMb: Math.round(Math.max(...memory.map((samples) => samples.at(-1)?.mb ?? 0))),
+      rssSlopeMbPerMinute: Math.round(10 * Math.max(...memory.map(slopeMbPerMinute))) / 10,
+      diskMb: Math.round(disk.at(-1)?.mb ?? 0),
+      diskSlopeMbPerMinute: Math.round(10 * slopeMbPerMinute(disk)) / 10,
       bytesSent: sent,
       fsync: true,
       failed,
