@@ -55,7 +55,6 @@ it('replaces the current leader by a fifth validator at an epoch boundary, under
   ]);
   expect(bonded.code, bonded.stderr).toBe(0);
   expect(JSON.parse(bonded.stdout)).toMatchObject({ status: 'final', receipt: { code: 0 } });
-  await sender.resynchronise();
 
   const { engine, epoch } = await until('a leader', async () => {
     const status = await network.node(0).client.status();
@@ -64,13 +63,13 @@ it('replaces the current leader by a fifth validator at an epoch boundary, under
   const leader = (await network.node(0).client.validators(epoch)).members[engine.leader ?? 0];
   if (leader === undefined) throw new Error('the leader is in no set');
   const removed = network.nodes.find(({ peer }) => peer === leader.peer);
-  const unbonded = await sender.send({
-    kind: 'unbond',
-    publicKey: Uint8Array.from(Buffer.from(leader.publicKey, 'hex')),
-    amount: STAKE,
-  });
-  expect(unbonded).toMatchObject({ status: 'final', receipt: { code: 0 } });
-  if (unbonded.status !== 'final' || removed === undefined) throw new Error('unreachable');
+  if (removed === undefined) throw new Error('the leader is none of the nodes');
+  const unbonded = await quorate([
+    ...['tx', 'unbond', '--validator', leader.publicKey, '--amount', STAKE.toString(), '--json'],
+    ...['--key', join(network.folder, 'homes', 'faucet.json'), '--url', network.node(0).rpc],
+  ]);
+  expect(unbonded.code, unbonded.stderr).toBe(0);
+  expect(JSON.parse(unbonded.stdout)).toMatchObject({ status: 'final', receipt: { code: 0 } });
 
   const next = await until('the set without the leader', async () => {
     const { epoch: now } = await network.node(0).client.status();

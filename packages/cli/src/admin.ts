@@ -27,7 +27,18 @@ export async function adminCall(home: string, method: string, params: object = {
     outgoing.on('error', fail);
     outgoing.end(body);
   });
-  const answer: { result?: unknown; error?: { message?: string } } = JSON.parse(text);
+  const answer = parsed(text);
+  if (answer === null)
+    throw new QuorateError('rpc/failed', `what listens at ${socketPath} does not answer as a node does`);
   if (answer.error !== undefined) throw new QuorateError('rpc/failed', answer.error.message ?? 'the node refused');
   return answer.result;
+}
+
+function parsed(text: string): { readonly result?: unknown; readonly error?: { readonly message?: string } } | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' ? value : null;
+  } catch {
+    return null;
+  }
 }

@@ -1,12 +1,13 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { createPureSuites, decryptKey, encryptKey, type KeyKind, readKeyFile } from '@quorate/crypto';
 import { QuorateError, type SecretKey } from '@quorate/kernel';
 import { createRandom } from '@quorate/node';
+import { naming, writeNew } from './output.ts';
 
 async function readPassphrase(file: string): Promise<string> {
-  return (await readFile(file, 'utf8')).replace(/\r?\n$/, '');
+  return (await naming('--passphrase-file: ', readFile(file, 'utf8'))).replace(/\r?\n$/, '');
 }
 
 /** Asks on the terminal without echo. Throws `key/decrypt` when there is no terminal. */
@@ -58,12 +59,7 @@ export async function sealKey(
   return encryptKey(key, kind, { passphrase: secret, random: createRandom() });
 }
 
-/** Writes a new key file, mode 0600. Never overwrites. */
-export async function writeKey(path: string, text: string): Promise<void> {
-  try {
-    await writeFile(path, text, { mode: 0o600, flag: 'wx' });
-  } catch (error) {
-    const problem = error instanceof Error ? error.message : String(error);
-    throw new QuorateError('key/invalid', `${path}: ${problem}`, { cause: error });
-  }
+/** Writes a new key file, mode 0600. Throws `key/invalid` rather than overwrite. */
+export function writeKey(path: string, text: string): Promise<void> {
+  return writeNew(path, text, { code: 'key/invalid' });
 }

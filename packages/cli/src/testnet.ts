@@ -27,6 +27,7 @@ import {
   writeGenesis,
   writeKeyText,
 } from '@quorate/node';
+import { naming } from './output.ts';
 import { writeKey } from './secrets.ts';
 
 /** What a new network looks like. */
@@ -70,6 +71,7 @@ export interface Testnet {
 const WEIGHT = 1000;
 const FAUCET_BALANCE = 10n ** 18n;
 const PORTS_PER_NODE = 10;
+const MAX_PORT = 65_535;
 
 interface Member {
   readonly name: string;
@@ -80,11 +82,18 @@ interface Member {
   readonly rpcPort: number;
 }
 
-/** Makes keys, genesis and one home folder per validator in an empty folder. Throws `config/invalid` when it is not empty. */
+/**
+ * Makes keys, genesis and one home folder per validator in an empty folder. Throws `config/invalid` when it is not empty or the
+ * ports do not suffice.
+ */
 export async function createTestnet(options: TestnetOptions): Promise<Testnet> {
   const { folder, chainId, sealing } = options;
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  if ((await readdir(folder)).length > 0) {
+  const last = PORTS_PER_NODE * Math.floor((options.validators - 1) / Math.max(1, options.hosts.length));
+  const port = Math.max(options.p2pPort, options.rpcPort) + last;
+  if (port > MAX_PORT)
+    throw new QuorateError('config/invalid', `port ${port} is above ${MAX_PORT}: begin with a lower one`);
+  await naming('', mkdir(folder, { recursive: true, mode: 0o700 }));
+  if ((await naming('', readdir(folder))).length > 0) {
     throw new QuorateError('config/invalid', `${folder} is not empty: name a new folder, keys are never overwritten`);
   }
   const suites = createPureSuites();

@@ -39,8 +39,15 @@ export class Authenticator {
     this.#parts = parts;
   }
 
-  /** For each transaction what it is, or why it is refused. Signatures not seen before are verified in one batch. */
-  async authenticate(txs: readonly Uint8Array[], parameters: Parameters): Promise<(Authentic | string)[]> {
+  /**
+   * For each transaction what it is, or why it is refused. Signatures not seen before are verified in one batch. `bondLimit` says
+   * why one bond more is too many, `fresh` when its consents and its proof would have to be checked now.
+   */
+  async authenticate(
+    txs: readonly Uint8Array[],
+    parameters: Parameters,
+    bondLimit: (fresh: boolean) => string | null = () => null,
+  ): Promise<(Authentic | string)[]> {
     const results: (Authentic | string)[] = [];
     const fresh: { readonly index: number; readonly item: Authentic }[] = [];
     const signed: SignedItem[] = [];
@@ -48,7 +55,9 @@ export class Authenticator {
       const id = this.#parts.hash(tx);
       const sender = this.#known.get(mapKey(id));
       if (sender !== undefined) {
-        results.push({ transaction: decodeTransaction(tx), id, sender });
+        const transaction = decodeTransaction(tx);
+        const excess = transaction.action.kind === 'bond' ? bondLimit(false) : null;
+        results.push(excess ?? { transaction, id, sender });
         continue;
       }
       const transaction = readTransaction(tx);
@@ -69,7 +78,8 @@ export class Authenticator {
       const { action } = transaction;
       let fault = bad.has(position) ? 'its signature does not verify' : null;
       // Costs up to three more verifications, so only a bond that its sender signed is asked.
-      if (fault === null && action.kind === 'bond') fault = await bondFault(transaction, action, this.#parts);
+      if (fault === null && action.kind === 'bond')
+        fault = bondLimit(true) ?? (await bondFault(transaction, action, this.#parts));
       if (fault !== null) results[index] = fault;
       else this.#known.set(mapKey(item.id), item.sender);
     }

@@ -132,6 +132,54 @@ describe('a bond', () => {
     expect(await fault(swapped)).toMatch(/possession/);
   });
 
+  it('is one of sixteen at most in a block, so that no block keeps its judges busy for long', async () => {
+    const asked: Uint8Array[] = [];
+    const votingSuite: typeof suite = {
+      ...suite,
+      verifyPossession: (publicKey, proof) => {
+        asked.push(publicKey);
+        return suite.verifyPossession(publicKey, proof);
+      },
+    };
+    const ledger = await createLedger({}, { store: new MemoryStore(), hash, verifySignatures, votingSuite });
+    await ledger.initChain(genesis);
+    const chain = new LedgerChain(ledger);
+    const bonds = Array.from({ length: 24 }, (_, i) =>
+      sign(
+        at(users, newcomer),
+        bondBy(newcomer, { voting: keyOf(5000 + i), node: keyOf(6000 + i) }, { amount: 1_000_000n }),
+        { nonce: i },
+      ),
+    );
+    expect(await chain.fault(bonds)).toMatch(/at most 16 bonds/);
+    expect(asked).toHaveLength(16);
+    expect(await chain.fault(bonds)).toMatch(/at most 16 bonds/); // also when most of them are known
+    const chosen = await ledger.prepareProposal(chain.block([]), bonds, 1 << 20);
+    expect(chosen).toEqual(bonds.slice(0, 16));
+    expect(await chain.fault(chosen)).toBeNull();
+  });
+
+  it('from a stranger costs a node only so many checks in a second', async () => {
+    let asked = 0;
+    const votingSuite: typeof suite = {
+      ...suite,
+      verifyPossession: () => {
+        asked++;
+        return false;
+      },
+    };
+    const ledger = await createLedger({}, { store: new MemoryStore(), hash, verifySignatures, votingSuite });
+    await ledger.initChain(genesis);
+    const offer = (nonce: number, now: number) =>
+      ledger.checkTx(sign(at(users, newcomer), real, { nonce }), { now, recheck: false });
+    for (let nonce = 0; nonce < 200; nonce++) expect(await offer(nonce, 1000)).toMatchObject({ kind: 'rejected' });
+    expect(asked).toBe(16);
+    expect(await offer(200, 1000)).toMatchObject({ reason: expect.stringContaining('try again') });
+    expect(await offer(201, 2000)).toMatchObject({ reason: expect.stringContaining('possession') });
+    for (let nonce = 0; nonce < 200; nonce++) await offer(nonce, 2000);
+    expect(asked).toBe(20);
+  });
+
   it('is not asked for its consents unless its sender signed it', async () => {
     const seen: number[] = [];
     const counting: typeof verifySignatures = (items) => {

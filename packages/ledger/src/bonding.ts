@@ -6,6 +6,7 @@ import {
   fromHex,
   type Hash,
   hex,
+  type Millis,
   type SecretKey,
   type SignatureSuite,
   type SignedItem,
@@ -65,6 +66,30 @@ export function consentToBond(
   const { voting, node } = keys;
   const statement = bondStatement({ ...terms, publicKey: voting.publicKey, peer: toHex(node.publicKey) });
   return { voting: voting.sign(statement), node: node.sign(statement) };
+}
+
+/**
+ * Most bonds in one block. A proof of possession of a BLS key takes 30 ms to check: a block full of bonds would keep every
+ * validator busy for minutes.
+ */
+export const MAX_BONDS = 16;
+
+/** Bonds that may be checked at once before they are admitted to a mempool, and how soon another one may be. */
+const [BURST, REFILL_MS] = [16, 250];
+
+/** Bounds what strangers can make a node check: whoever offers a bond that fails pays nothing for it. */
+export class BondChecks {
+  #left = BURST;
+  #at: Millis = 0;
+
+  /** Takes one check from the budget; false when none is left. */
+  take(now: Millis): boolean {
+    this.#left = Math.min(BURST, this.#left + Math.max(0, now - this.#at) / REFILL_MS);
+    this.#at = Math.max(this.#at, now);
+    if (this.#left < 1) return false;
+    this.#left -= 1;
+    return true;
+  }
 }
 
 interface Parts {

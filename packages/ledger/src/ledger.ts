@@ -22,6 +22,7 @@ import {
   type Verdict,
 } from '@quorate/kernel';
 import { type Authentic, Authenticator, type AuthenticatorParts } from './authentication.ts';
+import { BondChecks, MAX_BONDS } from './bonding.ts';
 import { accountFault, BlockExecution, type Executed } from './execution.ts';
 import { decodeLedgerGenesis } from './genesis.ts';
 import { Snapshots } from './snapshots.ts';
@@ -95,6 +96,7 @@ export class Ledger implements Application {
   readonly #parts: LedgerParts;
   readonly #versions: Versions;
   readonly #authenticator: Authenticator;
+  readonly #bondChecks = new BondChecks();
   /** By block digest, in the order of execution. */
   readonly #candidates = new Map<Digest, Candidate>();
   /** The block that was built last: judging it again costs nothing when it comes back as proposed. */
@@ -182,8 +184,12 @@ export class Ledger implements Application {
     return this.#parameters;
   }
 
-  async checkTx(tx: Uint8Array, _context: CheckContext): Promise<TxAdmission> {
-    const item = (await this.#authenticator.authenticate([tx], this.#rules()))[0];
+  async checkTx(tx: Uint8Array, { now, recheck }: CheckContext): Promise<TxAdmission> {
+    const bondLimit = (fresh: boolean): string | null =>
+      !fresh || recheck || this.#bondChecks.take(now)
+        ? null
+        : 'too many bonds are being checked: try again in a moment';
+    const item = (await this.#authenticator.authenticate([tx], this.#rules(), bondLimit))[0];
     if (item === undefined || typeof item === 'string') return { kind: 'rejected', reason: item ?? '' };
     const { transaction } = item;
     const key = this.#parts.hash(accountKey(item.sender));
@@ -211,10 +217,14 @@ export class Ledger implements Application {
     const chosen: Uint8Array[] = [];
     const ids: Uint8Array[] = [];
     let room = maxBytes;
+    let bonds = 0;
     for (const [index, item] of items.entries()) {
       const tx = candidates[index] as Uint8Array;
       const size = tx.length + LENGTH_BYTES;
-      if (typeof item === 'string' || size > room || block.run(item) !== null) continue;
+      if (typeof item === 'string' || size > room) continue;
+      const isBond = item.transaction.action.kind === 'bond';
+      if ((isBond && bonds === MAX_BONDS) || block.run(item) !== null) continue;
+      if (isBond) bonds++;
       chosen.push(tx);
       ids.push(item.id);
       room -= size;
@@ -240,7 +250,9 @@ export class Ledger implements Application {
   /** Executes a block into a candidate. Returns why it is invalid when it is. */
   async #execute(block: ApplicationBlock): Promise<Executed | string> {
     const execution = this.#begin(block);
-    const items = await this.#authenticator.authenticate(block.transactions, this.#rules());
+    let bonds = 0;
+    const bondLimit = (): string | null => (++bonds <= MAX_BONDS ? null : `a block carries at most ${MAX_BONDS} bonds`);
+    const items = await this.#authenticator.authenticate(block.transactions, this.#rules(), bondLimit);
     const refused = items.findIndex((item) => typeof item === 'string');
     if (refused >= 0) return `transaction ${refused}: ${items[refused]}`;
     const authentic = items as Authentic[];

@@ -6,8 +6,13 @@ export function createClock(): Clock {
   return {
     now: () => Date.now(),
     after: (delay, callback) => {
+      if (delay <= 0) {
+        // A timer takes a millisecond at least.
+        const turn = setImmediate(callback);
+        return () => clearImmediate(turn);
+      }
       // The longest delay that a timer of Node takes; a longer one would fire at once.
-      const timer = setTimeout(callback, Math.min(Math.max(0, delay), 0x7fff_ffff));
+      const timer = setTimeout(callback, Math.min(delay, 0x7fff_ffff));
       return () => clearTimeout(timer);
     },
   };

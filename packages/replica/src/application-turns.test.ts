@@ -39,7 +39,7 @@ function slow(): { application: Application; seen: string[]; finish: () => Promi
 
 test('one call at a time; the chain goes before what clients ask, and a failed call stops nobody', async () => {
   const { application, seen, finish } = slow();
-  const turns = inTurn(application);
+  const turns = inTurn(application, async () => {});
   const context = { now: 0, recheck: false };
   const calls = [
     turns.query({ path: '', data: new Uint8Array(), height: 0, prove: false }).catch((error: Error) => error.message),
@@ -55,10 +55,21 @@ test('one call at a time; the chain goes before what clients ask, and a failed c
 
 test('a queue of requests has an end', async () => {
   const { application, finish } = slow();
-  const turns = inTurn(application);
+  const turns = inTurn(application, async () => {});
   const query = { path: '', data: new Uint8Array(), height: 0, prove: false };
   const calls = Array.from({ length: 16_386 }, () => turns.query(query).catch((error: unknown) => error));
   expect(await calls.at(-1)).toMatchObject({ code: 'rpc/unavailable' });
   await finish();
   expect(await calls[0]).toMatchObject({ message: 'no such path' });
+});
+
+test('many requests in a row, even one after the other, let the event loop turn', async () => {
+  const { application } = slow();
+  let pauses = 0;
+  const quick: Application = { ...application, checkTx: async () => ({ kind: 'rejected', reason: 'no' }) };
+  const turns = inTurn(quick, async () => {
+    pauses++;
+  });
+  for (let i = 0; i < 1000; i++) await turns.checkTx(new Uint8Array(), { now: 0, recheck: false });
+  expect(pauses).toBe(15);
 });

@@ -3,17 +3,22 @@ import { type Application, QuorateError } from '@quorate/kernel';
 /** Calls that may wait in one lane. Lanes of consensus are bounded by their callers; those that peers and clients fill are bounded here. */
 const MAX_WAITING = 16_384;
 
+/** Requests answered in a row before the event loop gets its turn: a full message of transactions must not keep votes waiting. */
+const BURST = 64;
+
 /** Who goes first when several calls wait: the chain, then new blocks, then everything that peers and clients ask. */
 const LANES = ['chain', 'blocks', 'snapshots', 'requests'] as const;
 type LaneName = (typeof LANES)[number];
 
 /**
  * The same application, called one call at a time, as its contract demands. Share one of these between executor, mempool,
- * RPC and state sync. When more than 16384 requests wait, new ones reject with `rpc/unavailable`.
+ * RPC and state sync. When more than 16384 requests wait, new ones reject with `rpc/unavailable`. Many requests in a row are
+ * interrupted by `pause`, which lets the event loop turn.
  */
-export function inTurn(application: Application): Application {
+export function inTurn(application: Application, pause: () => Promise<void>): Application {
   const lanes: Record<LaneName, (() => Promise<void>)[]> = { chain: [], blocks: [], snapshots: [], requests: [] };
   let running = false;
+  let answered = 0;
 
   const run = async (): Promise<void> => {
     for (;;) {
@@ -21,6 +26,9 @@ export function inTurn(application: Application): Application {
       const call = lane === undefined ? undefined : lanes[lane].shift();
       if (call === undefined) break;
       await call();
+      if (lane !== 'requests') continue;
+      answered += 1;
+      if (answered % BURST === 0) await pause();
     }
     running = false;
   };

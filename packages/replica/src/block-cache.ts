@@ -1,6 +1,8 @@
 import type { Block, Body, Digest } from '@quorate/kernel';
 
 const MAX_HEADERS = 2_048;
+/** What a decoded transaction takes beside its bytes. */
+const TRANSACTION_BYTES = 160;
 
 /** Recently used headers and bodies, decoded. Bounded: headers by number, bodies by bytes; the least recently used goes first. */
 export class BlockCache {
@@ -40,8 +42,9 @@ export class BlockCache {
 
   addBody(digest: Digest, body: Body, bytes: number): void {
     this.dropBody(digest);
-    this.#bodies.set(digest, { body, bytes });
-    this.#bytes += bytes;
+    const weight = bytes + TRANSACTION_BYTES * body.transactions.length;
+    this.#bodies.set(digest, { body, bytes: weight });
+    this.#bytes += weight;
     for (const oldest of this.#bodies.keys()) {
       if (this.#bytes <= this.#maxBytes) return;
       this.dropBody(oldest);

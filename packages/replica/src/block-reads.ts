@@ -15,7 +15,7 @@ import {
   type ValidatorSet,
 } from '@quorate/kernel';
 import { MAX_CLAIM_HEADERS } from '@quorate/light';
-import type { EpochProof, FinalityProof } from './api.ts';
+import type { EpochProof, FinalityProof, FinalizedBlock } from './api.ts';
 import { BlockCache } from './block-cache.ts';
 import {
   type Divergence,
@@ -133,6 +133,24 @@ export class BlockReads {
       return { headers: [...headers, ...trail], certificate };
     }
     return null;
+  }
+
+  /** A finalized and executed block with all that came of it; null when it is unknown, not executed yet, or its body is pruned. */
+  finalizedBlock(height: Height): FinalizedBlock | null {
+    const block = height < 1 ? null : this.at(height);
+    const body = block === null ? null : this.body(block.ref);
+    const outcome = this.receipts(height);
+    const coverage = this.certificateFor(height);
+    if (block === null || body === null || outcome === null || coverage === null) return null;
+    return {
+      header: block.header,
+      digest: block.ref.digest,
+      body,
+      receipts: outcome.receipts,
+      events: outcome.events,
+      finality: { grade: 'final', ...coverage },
+      finalizedAt: this.finalizedAt(height) ?? block.header.time,
+    };
   }
 
   /** The set that votes in an epoch; kept for ever. */

@@ -2,15 +2,12 @@ import {
   type Block,
   type BlockRef,
   type Body,
-  blockOf,
   bodyBytes,
   bodyCodec,
   type Certificate,
-  type Commit,
   type Digest,
   type Disk,
   type Epoch,
-  type Finality,
   type Genesis,
   genesisDigest,
   type Hash,
@@ -20,13 +17,14 @@ import {
   QuorateError,
   type Store,
   type StoreWrite,
-  toHex,
   type ValidatorSet,
 } from '@quorate/kernel';
-import { MAX_CLAIM_HEADERS } from '@quorate/light';
 import type { FinalityProof } from './api.ts';
 import { BlockReads } from './block-reads.ts';
-import { pruneStep, type Retention } from './retention.ts';
+import type { Kept, Retention } from './retention.ts';
+import { type Beginning, type Floor, fromFloor, fromGenesis } from './store-beginning.ts';
+import { outcomeStep } from './store-execution.ts';
+import { type FinalizedEntry, finalityRecords, type NewlyFinal } from './store-finality.ts';
 import {
   type Divergence,
   type ExecutionRecord,
@@ -42,14 +40,11 @@ import {
   tableRange,
 } from './store-format.ts';
 import { openFormat } from './store-open.ts';
+import { StoredCandidates } from './stored-candidates.ts';
 import { WriteGroup } from './write-group.ts';
 
 const DEFAULT_CANDIDATE_BYTES = 512 << 20;
 const DEFAULT_CACHE_BYTES = 32 << 20;
-/** Bodies up to this size are not counted against the bound of candidates: an empty block always fits. */
-const SMALL_BODY = 1_024;
-/** Bound of candidates by number, whatever their size. */
-const MAX_CANDIDATES = 65_536;
 
 export interface BlockStoreOptions {
   readonly genesis: Genesis;
@@ -64,29 +59,6 @@ export interface BlockStoreParts {
   readonly hash: Hash;
 }
 
-/** One `finalized` effect of the engine. */
-export interface FinalizedEntry {
-  readonly commit: Commit;
-  readonly finality: Finality;
-  readonly at: Millis;
-}
-
-/** Where a node that did not replay history begins: a proven block, and what is known of the state after it. */
-export interface Floor {
-  readonly block: Block;
-  /** Proves `block`: its first header is the block's. */
-  readonly proof: FinalityProof;
-  readonly execution: ExecutionRecord;
-  readonly staged: Staged;
-  readonly at: Millis;
-}
-
-/** The least heights of which bodies and headers are on disk. */
-export interface Kept {
-  readonly bodiesFrom: Height;
-  readonly headersFrom: Height;
-}
-
 interface Tip {
   readonly block: Block;
   readonly certificate: Certificate | null;
@@ -99,10 +71,8 @@ interface Tip {
  */
 export class BlockStore extends BlockReads {
   readonly #writes: WriteGroup;
-  readonly #maxCandidateBytes: number;
-  readonly #candidates = new Map<Digest, { readonly height: Height; readonly bodyBytes: number }>();
+  readonly #candidates: StoredCandidates;
   readonly #putting = new Map<Digest, Promise<void>>();
-  #candidateBytes = 0;
   #tip: Tip | null;
   /** The tip once all writes on their way are durable. */
   #planned: { height: Height; digest: Digest } | null;
@@ -113,11 +83,10 @@ export class BlockStore extends BlockReads {
   private constructor(store: Store, options: BlockStoreOptions) {
     super(store, options.cacheBytes ?? DEFAULT_CACHE_BYTES);
     this.#writes = new WriteGroup(store);
-    this.#maxCandidateBytes = options.maxCandidateBytes ?? DEFAULT_CANDIDATE_BYTES;
     this.#tip = this.#readTip();
     this.#planned = this.#tip && { height: this.#tip.block.header.height, digest: this.#tip.block.ref.digest };
     this.#kept = this.#readKept();
-    this.#readCandidates();
+    this.#candidates = new StoredCandidates(store, options.maxCandidateBytes ?? DEFAULT_CANDIDATE_BYTES);
   }
 
   /** Opens or creates the store `blocks`. Constant time in the length of history. Throws `store/version`, `store/corrupt`, `genesis/mismatch`. */
@@ -147,14 +116,6 @@ export class BlockStore extends BlockReads {
     };
     const headersFrom = least(PREFIX.finalized) ?? 0;
     return { headersFrom, bodiesFrom: least(PREFIX.receipts) ?? headersFrom + 1 };
-  }
-
-  #readCandidates(): void {
-    for (const [key, value] of this.store.range(tableRange(PREFIX.candidates))) {
-      const { bodyBytes } = opened(key, RECORD.candidate, value);
-      this.#candidates.set(toHex(key.subarray(9)), { height: numberOf(key), bodyBytes });
-      this.#candidateBytes += counted(bodyBytes);
-    }
   }
 
   // The chain as a whole.
@@ -198,48 +159,21 @@ export class BlockStore extends BlockReads {
       }
       return;
     }
-    await this.#begin({
-      block: genesis,
-      at,
-      execution: {
-        digest: genesis.ref.digest,
-        stateRoot: genesis.header.stateRoot,
-        receiptsRoot: genesis.header.receiptsRoot,
-        validatorUpdates: [],
-      },
-      staged: { set: validators, provisional: false },
-      writes: [record(KEY.validators(0), RECORD.validators, validators)],
-      certificate: null,
-    });
+    await this.#begin(fromGenesis(genesis, validators, at));
   }
 
   /** Begins the chain at a proven block of history that this node did not replay. The caller has verified the proof. */
   async adoptFloor(floor: Floor): Promise<void> {
     if (this.#tip !== null)
       throw new QuorateError('sync/refused', 'block store: the chain has begun already; a floor needs an empty store');
-    const { certificate, headers } = floor.proof;
-    await this.#begin({
-      ...floor,
-      writes: [
-        record(KEY.coverage(floor.block.header.height), RECORD.coverage, { certificate, trail: headers.slice(1) }),
-      ],
-      certificate,
-    });
+    await this.#begin(fromFloor(floor));
   }
 
-  async #begin(start: Omit<Floor, 'proof'> & { writes: StoreWrite[]; certificate: Certificate | null }): Promise<void> {
-    const { block, at, execution, staged } = start;
+  async #begin({ block, certificate, writes }: Beginning): Promise<void> {
     const { height } = block.header;
-    const { digest } = block.ref;
-    await this.#writes.commit([
-      record(KEY.header(digest), RECORD.header, block.header),
-      record(KEY.finalized(height), RECORD.finalized, { digest, finalizedAt: at }),
-      record(KEY.execution(height), RECORD.execution, execution),
-      record(KEY.staged(height), RECORD.staged, staged),
-      ...start.writes,
-    ]);
-    this.#tip = { block, certificate: start.certificate };
-    this.#planned = { height, digest };
+    await this.#writes.commit(writes);
+    this.#tip = { block, certificate };
+    this.#planned = { height, digest: block.ref.digest };
     this.#kept = { headersFrom: height, bodiesFrom: height + 1 };
   }
 
@@ -247,7 +181,7 @@ export class BlockStore extends BlockReads {
 
   /** Bytes of non-finalized bodies as a fraction of their bound: above a half, propose empty blocks. */
   get pressure(): number {
-    return this.#candidateBytes / this.#maxCandidateBytes;
+    return this.#candidates.pressure;
   }
 
   /**
@@ -268,14 +202,7 @@ export class BlockStore extends BlockReads {
     const { digest } = block.ref;
     const { height } = block.header;
     const size = bodyBytes(body);
-    if (this.#candidateBytes + counted(size) > this.#maxCandidateBytes || this.#candidates.size >= MAX_CANDIDATES) {
-      throw new QuorateError(
-        'store/full',
-        `block store: ${this.#candidates.size} blocks with ${this.#candidateBytes} bytes wait for finality; block ${digest} is refused until some are finalized`,
-      );
-    }
-    this.#candidates.set(digest, { height, bodyBytes: size });
-    this.#candidateBytes += counted(size);
+    this.#candidates.add(digest, height, size);
     try {
       await this.#writes.commit([
         record(KEY.header(digest), RECORD.header, block.header),
@@ -283,16 +210,11 @@ export class BlockStore extends BlockReads {
         record(KEY.candidate(height, digest), RECORD.candidate, { bodyBytes: size }),
       ]);
     } catch (error) {
-      this.#forget(digest);
+      this.#candidates.forget(digest);
       throw error;
     }
     this.cache.addHeader(block);
     this.cache.addBody(digest, body, size);
-  }
-
-  #forget(digest: Digest): void {
-    this.#candidateBytes -= counted(this.#candidates.get(digest)?.bodyBytes ?? 0);
-    this.#candidates.delete(digest);
   }
 
   /** Whether a body is durable here. */
@@ -312,7 +234,7 @@ export class BlockStore extends BlockReads {
    * epoch's end (S11): the headers on the way are kept with it. Drops every other candidate at or below the new height.
    */
   async finalize(entries: readonly FinalizedEntry[]): Promise<void> {
-    const fresh: { block: Block; entry: FinalizedEntry }[] = [];
+    const fresh: NewlyFinal[] = [];
     let planned = this.#planned;
     if (planned === null)
       throw new QuorateError('store/corrupt', 'block store: nothing can be finalized before the chain has begun');
@@ -337,7 +259,7 @@ export class BlockStore extends BlockReads {
       }
     }
     if (fresh.length === 0) return this.#writes.commit([]);
-    const writes = this.#finalWrites(fresh);
+    const writes = finalityRecords(fresh, this);
     this.#planned = planned;
     const dropped = this.#rivals(fresh, writes);
     for (const { block } of fresh) this.#finalizing.set(block.header.height, block.ref.digest);
@@ -347,7 +269,7 @@ export class BlockStore extends BlockReads {
     this.#publish(fresh);
   }
 
-  #publish(fresh: readonly { block: Block; entry: FinalizedEntry }[]): void {
+  #publish(fresh: readonly NewlyFinal[]): void {
     for (const { block, entry } of fresh) {
       const certificate = entry.finality.grade === 'final' ? entry.finality.certificate : null;
       if (block.header.height > this.finalizedHeight) this.#tip = { block, certificate };
@@ -360,54 +282,12 @@ export class BlockStore extends BlockReads {
     if (known !== null && known !== block.ref.digest) throw forked(height, block.ref.digest, `contradicts ${known}`);
   }
 
-  #finalWrites(fresh: readonly { block: Block; entry: FinalizedEntry }[]): StoreWrite[] {
-    const writes: StoreWrite[] = [];
-    const digests = new Set(fresh.map(({ block }) => block.ref.digest));
-    fresh.forEach(({ block, entry }, position) => {
-      const { height } = block.header;
-      const { digest } = block.ref;
-      writes.push(
-        record(KEY.finalized(height), RECORD.finalized, { digest, finalizedAt: entry.at }),
-        record(KEY.justification(height), RECORD.justification, [...entry.commit.justification]),
-      );
-      if (entry.finality.grade !== 'final') return;
-      const { certificate } = entry.finality;
-      const certified = blockOf(certificate.statement);
-      const next = fresh[position + 1]?.entry.finality;
-      const again = next?.grade === 'final' && blockOf(next.certificate.statement) === certified;
-      if (certified === null || (certified !== digest && (digests.has(certified) || again))) return;
-      writes.push(
-        record(KEY.coverage(height), RECORD.coverage, { certificate, trail: this.#trail(digest, certified) }),
-      );
-    });
-    return writes;
-  }
-
-  /** The headers above `from` up to and including `to`, which descends from it. */
-  #trail(from: Digest, to: Digest): Header[] {
-    const trail: Header[] = [];
-    for (let digest = to; digest !== from; ) {
-      const block = this.header({ digest });
-      if (block === null || trail.length >= MAX_CLAIM_HEADERS) {
-        throw new QuorateError(
-          'certificate/invalid',
-          `the headers between finalized block ${from} and its certificate's block ${to} are not stored`,
-        );
-      }
-      trail.unshift(block.header);
-      digest = block.header.parentDigest;
-    }
-    return trail;
-  }
-
   /** Removes the candidate entries of what became final, and everything of the candidates that can never be. */
-  #rivals(fresh: readonly { block: Block }[], writes: StoreWrite[]): Digest[] {
+  #rivals(fresh: readonly NewlyFinal[], writes: StoreWrite[]): Digest[] {
     const final = new Set(fresh.map(({ block }) => block.ref.digest));
     const dropped: Digest[] = [];
-    for (const [digest, { height }] of this.#candidates) {
-      if (height > (this.#planned?.height ?? 0)) continue;
+    for (const { digest, height } of this.#candidates.takeUpTo(this.#planned?.height ?? 0)) {
       writes.push(removal(KEY.candidate(height, digest)));
-      this.#forget(digest);
       if (final.has(digest)) continue;
       writes.push(removal(KEY.header(digest)), removal(KEY.body(digest)));
       this.cache.dropBody(digest);
@@ -451,26 +331,10 @@ export class BlockStore extends BlockReads {
     staged: Staged | null,
     keep: Retention,
   ): Promise<void> {
-    const least = Math.min(keep.bodies, height);
-    const pruned = pruneStep(this.store, this.#kept, { bodies: least, headers: Math.min(keep.headers, least) });
-    const writes = [record(KEY.execution(height), RECORD.execution, execution), ...pruned.writes];
-    if (staged !== null) writes.push(record(KEY.staged(height), RECORD.staged, staged));
-    if (receipts !== null) {
-      writes.push(record(KEY.receipts(height), RECORD.receipts, receipts));
-      const seen = new Set<Digest>();
-      receipts.transactions.forEach((id, index) => {
-        // The first inclusion is the one that counts; a repetition cannot succeed.
-        if (seen.has(id) || (this.transaction(id)?.height ?? height) < height) return;
-        seen.add(id);
-        writes.push(record(KEY.place(id), RECORD.place, { height, index }));
-      });
-    }
-    for (let gone = this.#kept.headersFrom; gone < pruned.headersFrom; gone++) {
-      const digest = this.digestAt(gone);
-      if (digest !== null) this.cache.dropHeader(digest);
-    }
-    this.#kept = { bodiesFrom: pruned.bodiesFrom, headersFrom: pruned.headersFrom };
-    await this.#writes.commit(writes);
+    const step = outcomeStep(this.store, this.#kept, { height, execution, receipts, staged }, keep);
+    for (const digest of step.pruned) this.cache.dropHeader(digest);
+    this.#kept = step.kept;
+    await this.#writes.commit(step.writes);
   }
 
   /** Replaces the staged set in force from a height on: when a provisional one was confirmed or corrected. */
@@ -487,10 +351,6 @@ export class BlockStore extends BlockReads {
     await this.#writes.idle();
     await this.store.close();
   }
-}
-
-function counted(bodyBytes: number): number {
-  return bodyBytes <= SMALL_BODY ? 0 : bodyBytes;
 }
 
 function forked(height: Height, digest: Digest, how: string): QuorateError {

@@ -36,7 +36,7 @@ import {
   ZERO_DIGEST,
 } from '@quorate/kernel';
 import type { FinalityProof } from './api.ts';
-import type { FinalizedEntry } from './block-store.ts';
+import type { FinalizedEntry } from './store-finality.ts';
 
 export const sha256: Hash = (bytes) => new Uint8Array(createHash('sha256').update(bytes).digest());
 const utf8 = new TextEncoder();

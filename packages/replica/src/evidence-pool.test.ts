@@ -12,7 +12,7 @@ import {
 } from '@quorate/kernel';
 import { Incarnation, SimulatedDisk, simulatedSuite, World } from '@quorate/sim';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { EvidencePool, type EvidencePoolOptions } from './evidence-pool.ts';
+import { EvidencePool, type EvidencePoolOptions, forgetBeginning } from './evidence-pool.ts';
 
 const hash = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
 const chainId = 'evidence-test';
@@ -102,7 +102,8 @@ describe('evidence pool', () => {
       expect(pool.fault(bad, 5)).not.toBeNull();
     }
     expect(pool.list(10)).toEqual([]);
-    expect([...(await world.complete(platter.port(life).openStore('evidence'))).range({})]).toEqual([]);
+    const stored = [...(await world.complete(platter.port(life).openStore('evidence'))).range({})];
+    expect(stored.filter(([key]) => key.length === 32)).toEqual([]);
   });
 
   it('does not blame anybody for evidence of an epoch it does not know', async () => {
@@ -149,6 +150,72 @@ describe('evidence pool', () => {
     await add(offence(0, 1));
     await add(offence(1, 1));
     expect(pool.pending(10, new Set([offenceId(hash, offence(0, 1))]))).toEqual([offence(1, 1)]);
+  });
+
+  describe('that began in the middle of a chain', () => {
+    // Height 25 is in epoch 2, which ends at 30: what its blocks and those before may carry expires at 130.
+    beforeEach(async () => {
+      life.end();
+      platter.lose('evidence');
+      await open({}, 25);
+    });
+
+    it('passes on what an unseen block may carry, and leaves it to others to propose', async () => {
+      expect([await add(offence(0, 1, 1)), await add(offence(0, 99, 2)), await add(offence(0, 1, 3))]).toEqual([
+        'added',
+        'added',
+        'added',
+      ]);
+      expect(pool.pending(10)).toEqual([offence(0, 1, 3)]);
+      const all = [offence(0, 1, 1), offence(0, 99, 2), offence(0, 1, 3)];
+      expect(pool.waiting(10)).toEqual(all);
+      expect(pool.unsent(10)).toEqual(all);
+      expect(pool.waiting(1)).toEqual(all.slice(0, 1));
+    });
+
+    it('takes it in blocks of others', async () => {
+      await add(offence(0, 1, 1));
+      expect(pool.fault(offence(0, 1, 1), 30)).toBeNull();
+      await world.complete(pool.included(30, [offence(0, 1, 1)]));
+      expect(pool.fault(offence(0, 1, 1), 31)).toMatch(/height 30 carries it already/);
+    });
+
+    it('remembers where it began, until that no longer matters', async () => {
+      await add(offence(0, 1, 2));
+      life.end();
+      platter.crash({ power: true });
+      await open({}, 60);
+      await add(offence(0, 1, 4));
+      expect(pool.pending(10)).toEqual([offence(0, 1, 4)]);
+      await world.complete(pool.included(130, []));
+      expect(pool.waiting(10)).toEqual([offence(0, 1, 4)]);
+    });
+
+    it('has room for new offences of a validator whose old ones wait', async () => {
+      await open({ maxPerOffender: 1 }, 25);
+      expect([await add(offence(0, 1, 1)), await add(offence(0, 2, 1)), await add(offence(0, 1, 3))]).toEqual([
+        'added',
+        'ignored',
+        'added',
+      ]);
+      expect([await add(offence(0, 2, 3)), pool.pending(10)]).toEqual(['ignored', [offence(0, 1, 3)]]);
+    });
+
+    it('begins anew, with what it holds, when the chain does', async () => {
+      await add(offence(0, 1, 3));
+      await world.complete(forgetBeginning(await world.complete(platter.port(life).openStore('evidence'))));
+      life.end();
+      await open({}, 45);
+      expect(pool.pending(10)).toEqual([]);
+      expect(pool.waiting(10)).toEqual([offence(0, 1, 3)]);
+    });
+
+    it('refuses a beginning that does not decode', async () => {
+      const store = await world.complete(platter.port(life).openStore('evidence'));
+      await world.complete(store.write([{ key: Uint8Array.of(0), value: Uint8Array.of(1, 2, 3) }]));
+      life.end();
+      await expect(open()).rejects.toMatchObject({ code: 'store/corrupt' });
+    });
   });
 
   it('forgets what is too old to be admissible', async () => {

@@ -66,6 +66,9 @@ const keptCodec: Codec<{ evidence: Evidence; height: Height | null; seq: number 
   seq: number;
 }>({ evidence: evidenceCodec, height: nullable(u53), seq: u53 });
 
+/** Key of the finalized height at which the pool began. Offences have keys of 32 bytes. */
+const BEGINNING = Uint8Array.of(0);
+
 /** Verified evidence: durable before it counts, one piece per offence, until it is too old to be admissible. */
 export class EvidencePool {
   readonly #options: Required<EvidencePoolOptions>;
@@ -75,19 +78,27 @@ export class EvidencePool {
   readonly #entering = new Set<Digest>();
   #seq = 0;
   #height: Height;
+  /** What blocks up to this height carried is not known here. */
+  readonly #began: Height;
 
-  private constructor(options: EvidencePoolOptions, parts: EvidencePoolParts, height: Height) {
+  private constructor(options: EvidencePoolOptions, parts: EvidencePoolParts, height: Height, began: Height) {
     this.#options = { maxOffences: 4096, maxPerOffender: 16, ...options };
     this.#parts = parts;
     this.#height = height;
+    this.#began = began;
   }
 
-  /** What the store holds, at the finalized height `height`. All of it counts as not yet gossiped. Throws `store/corrupt`. */
+  /**
+   * What the store holds, at the finalized height `height`. All of it counts as not yet gossiped. An empty store begins there:
+   * after a state sync, say, whose node never saw the blocks up to it. Throws `store/corrupt`.
+   */
   static async open(options: EvidencePoolOptions, parts: EvidencePoolParts, height: Height): Promise<EvidencePool> {
-    const pool = new EvidencePool(options, parts, height);
+    const began = await beginningOf(parts.store, height);
+    const pool = new EvidencePool(options, parts, height, began);
     const found: Kept[] = [];
     const unknown: StoreWrite[] = []; // of epochs whose validators were forgotten
     for (const [key, value] of parts.store.range({})) {
+      if (sameKey(key, BEGINNING)) continue;
       try {
         const { evidence, height: includedAt, seq } = decode(keptCodec, value);
         const offender = pool.#offenderOf(evidence);
@@ -123,7 +134,8 @@ export class EvidencePool {
 
     let waiting = 0;
     for (const kept of this.#kept.values()) {
-      if (kept.height === null && sameKey(kept.offender, offender)) waiting++;
+      const competes = kept.height === null && this.#mayPropose(kept.evidence) === this.#mayPropose(evidence);
+      if (competes && sameKey(kept.offender, offender)) waiting++;
     }
     if (waiting >= this.#options.maxPerOffender) {
       return { kind: 'ignored', reason: `${waiting} offences of this validator already wait` };
@@ -146,16 +158,17 @@ export class EvidencePool {
     return { kind: 'added' };
   }
 
-  /** Evidence for the next block, oldest first; `excluded` names offences that unfinalized ancestors already carry. */
+  /**
+   * Evidence for the next block, oldest first; `excluded` names offences that unfinalized ancestors already carry. A block that
+   * repeats an offence is invalid, so what a block from before this pool began may carry is left to those who saw that block.
+   */
   pending(max: number, excluded: ReadonlySet<Digest> = new Set()): Evidence[] {
-    const chosen: Evidence[] = [];
-    for (const kept of this.#kept.values()) {
-      if (chosen.length >= max) break;
-      if (kept.height === null && !excluded.has(kept.id) && this.#height < this.#expiryOf(epochOfEvidence(kept))) {
-        chosen.push(kept.evidence);
-      }
-    }
-    return chosen;
+    return this.#waiting(max, ({ id, evidence }) => !excluded.has(id) && this.#mayPropose(evidence));
+  }
+
+  /** Evidence that this node knows to be in no block, for a peer that may not have it, oldest first. */
+  waiting(max: number): Evidence[] {
+    return this.#waiting(max, () => true);
   }
 
   /**
@@ -216,6 +229,25 @@ export class EvidencePool {
       .map(({ evidence, offender, height }) => ({ evidence, offender, height }));
   }
 
+  #waiting(max: number, wanted: (kept: Kept) => boolean): Evidence[] {
+    const chosen: Evidence[] = [];
+    for (const kept of this.#kept.values()) {
+      if (chosen.length >= max) break;
+      if (kept.height === null && this.#height < this.#expiryOf(epochOfEvidence(kept)) && wanted(kept)) {
+        chosen.push(kept.evidence);
+      }
+    }
+    return chosen;
+  }
+
+  /**
+   * Whether every block that may carry an offence lies above where the pool began. A view says nothing about that, since votes
+   * can be signed ahead of it; an epoch does, since its set is not known before it begins.
+   */
+  #mayPropose({ first }: Evidence): boolean {
+    return this.#began === 0 || first.statement.epoch > epochOf(this.#options.consensus, this.#began);
+  }
+
   #expiryOf(epoch: Epoch): Height {
     return expiryOf(this.#options.consensus, epoch);
   }
@@ -231,6 +263,27 @@ export class EvidencePool {
     for (const kept of this.#kept.values()) if (kept.height !== null) return kept.id;
     return 'none';
   }
+}
+
+/** Where the pool of a store began; where it stands now when the store is new. Throws `store/corrupt`. */
+async function beginningOf(store: Store, height: Height): Promise<Height> {
+  const kept = store.get(BEGINNING);
+  if (kept === undefined) {
+    await store.write([{ key: BEGINNING, value: encode(u53, height) }]);
+    return height;
+  }
+  try {
+    return decode(u53, kept);
+  } catch (error) {
+    throw new QuorateError('store/corrupt', 'the height at which the evidence store began does not decode', {
+      cause: error,
+    });
+  }
+}
+
+/** Makes a store of evidence begin anew, for a node whose chain does, and keeps what it holds. */
+export async function forgetBeginning(store: Store): Promise<void> {
+  if (store.get(BEGINNING) !== undefined) await store.write([{ key: BEGINNING, value: null }]);
 }
 
 /** The last height at which offences of an epoch are admissible. */

@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BlockStore } from './block-store.ts';
 import { ChainFixture, Fate, ListApplication, type Made, MemoryDisk, sha256, tx } from './chain.fixture.ts';
-import { createExecutor, type ExecutedBlock, type Executor, type ExecutorOptions } from './executor.ts';
+import type { ExecutedBlock } from './execution-outcomes.ts';
+import { createExecutor, type Executor, type ExecutorOptions } from './executor.ts';
 
 const suite = simulatedSuite();
 

@@ -1,5 +1,7 @@
-import { type Block, type Epoch, isQuorateError, type Millis, QuorateError } from '@quorate/kernel';
-import type { BlockStore, FinalizedEntry } from './block-store.ts';
+import type { Block, Epoch, Millis, QuorateError } from '@quorate/kernel';
+import type { BlockStore } from './block-store.ts';
+import { asFailure } from './failure.ts';
+import type { FinalizedEntry } from './store-finality.ts';
 
 export interface FinalizerParts {
   readonly store: BlockStore;
@@ -52,11 +54,7 @@ export class Finalizer {
       .then(() => this.#run())
       .catch((error: unknown) => {
         this.#stopped = true;
-        this.#parts.halt(
-          isQuorateError(error)
-            ? error
-            : new QuorateError('replica/failed', 'storing a finalized block failed', { cause: error }),
-        );
+        this.#parts.halt(asFailure(error, 'storing a finalized block failed'));
       })
       .finally(() => {
         this.#running = null;

@@ -51,7 +51,7 @@ export class Gossip {
 
   /** What a new peer should know. */
   greet(peer: PeerId): void {
-    const known = this.#parts.evidence.pending(MAX_GOSSIP_EVIDENCE);
+    const known = this.#parts.evidence.waiting(MAX_GOSSIP_EVIDENCE);
     if (known.length > 0) this.#send([peer], { kind: 'evidence', evidence: known });
   }
 

@@ -7,12 +7,12 @@ import {
   type Epoch,
   encode,
   type Input,
-  isQuorateError,
   type Millis,
   type PeerId,
   QuorateError,
 } from '@quorate/kernel';
 import type { Counters } from './counters.ts';
+import { asFailure } from './failure.ts';
 import type { Journal } from './journal.ts';
 import type { JournalEntry } from './journal-format.ts';
 
@@ -77,9 +77,9 @@ export class Loop<M, R> {
     return this.#epoch;
   }
 
-  /** The status of the running engine, or null before the first one. */
-  status(): EngineStatus | null {
-    return this.#engine?.status() ?? null;
+  /** The status of the running engine; all zero before the first one. */
+  status(): EngineStatus {
+    return this.#engine?.status() ?? STARTING;
   }
 
   /** Steps `engine` from now on, from what the journal holds of its epoch. The engine of the epoch before is let go. */
@@ -202,13 +202,20 @@ export class Loop<M, R> {
 
   #fail(error: unknown): void {
     this.#stopped = true;
-    this.#parts.halt(
-      isQuorateError(error)
-        ? error
-        : new QuorateError('replica/failed', 'the consensus loop met an error that must not happen', { cause: error }),
-    );
+    this.#parts.halt(asFailure(error, 'the consensus loop met an error that must not happen'));
   }
 }
+
+const STARTING: EngineStatus = {
+  epoch: 0,
+  view: 0,
+  leader: null,
+  finalizedHeight: 0,
+  finalizedView: 0,
+  viewsSinceFinalized: 0,
+  nullifiedViews: 0,
+  dropped: {},
+};
 
 /** The records of one epoch among the entries of a journal. Throws `journal/corrupt` when one does not decode. */
 export function recordsOf<R>(codec: Codec<R>, epoch: Epoch, entries: readonly JournalEntry[]): R[] {

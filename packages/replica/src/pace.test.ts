@@ -42,6 +42,14 @@ it('halves when a block of ours was given up', () => {
   expect(pace.limit).toBe(128 << 10);
 });
 
+it('does not take a block for given up while it may still become final', () => {
+  const pace = fresh();
+  const before = pace.limit;
+  pace.proposed('first', before, 0);
+  pace.proposed('second', before, 30); // a leader of two views in a row
+  expect(pace.limit).toBe(before);
+});
+
 it('ignores the blocks of others, and obeys a chain with small blocks', () => {
   const pace = new Pace({ most: 2048, target: 500 });
   expect(pace.limit).toBe(2048);

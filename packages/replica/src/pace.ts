@@ -32,9 +32,10 @@ export class Pace {
     return this.#limit;
   }
 
-  /** We proposed a block. One that is still open by then was given up by the others: the next ones are half as large. */
+  /** We proposed a block. One that is open by then for longer than it may be was given up by the others: the next ones are half as large. */
   proposed(block: Digest, bytes: number, now: Millis): void {
-    if (this.#open !== null) this.#set(Math.min(this.#limit, this.#open.bytes) / 2);
+    if (this.#open !== null && now - this.#open.at > this.#options.target)
+      this.#set(Math.min(this.#limit, this.#open.bytes) / 2);
     this.#open = { block, bytes, at: now };
   }
 

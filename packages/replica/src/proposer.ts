@@ -5,15 +5,12 @@ import {
   type BuildRequest,
   blockOfHeader,
   bodyBytes,
-  bodyRoots,
   type Clock,
   type Digest,
   type Epoch,
   type Evidence,
-  emptyRoot,
   type Genesis,
   type Hash,
-  type Header,
   type Height,
   isQuorateError,
   MAX_EVIDENCE,
@@ -21,7 +18,6 @@ import {
   offenceId,
   QuorateError,
   type RequestId,
-  toHex,
   unreachable,
 } from '@quorate/kernel';
 import type { Log } from './api.ts';
@@ -29,10 +25,14 @@ import type { BlockStore } from './block-store.ts';
 import type { Counters } from './counters.ts';
 import type { EpochState } from './epochs.ts';
 import type { EvidencePool } from './evidence-pool.ts';
-import type { ExecutionFields, Executor, Hindrance } from './executor.ts';
+import type { Hindrance } from './execution-outcomes.ts';
+import type { Executor } from './executor.ts';
+import { asFailure } from './failure.ts';
 import type { Mempool } from './mempool.ts';
 import { Pace } from './pace.ts';
+import { proposalHeader } from './proposal-header.ts';
 import type { Rhythm } from './rhythm.ts';
+import { type Carried, Unexecuted } from './unexecuted.ts';
 
 /** How long the first transaction after an idle time waits for company. */
 const GATHER_MS = 5;
@@ -40,8 +40,6 @@ const GATHER_MS = 5;
 const MAX_LAG = 16;
 /** Judgements that wait for execution or bodies; the oldest is let go. */
 const MAX_JUDGING = 64;
-/** Blocks whose transaction ids are remembered. */
-const MAX_NAMED = 256;
 /** Bytes that the encoding of a body adds to its lists. */
 const BODY_OVERHEAD = 8;
 
@@ -82,17 +80,11 @@ interface Judging {
   again: boolean;
 }
 
-/** What unexecuted ancestors carry: not to be proposed twice. */
-interface Carried {
-  readonly transactions: ReadonlySet<Digest>;
-  readonly offences: ReadonlySet<Digest>;
-}
-
 /** Builds our proposals and judges those of others, with the application and our own execution. */
 export class Proposer {
   readonly #options: ProposerOptions;
   readonly #parts: ProposerParts;
-  readonly #named = new Map<Digest, readonly Digest[]>();
+  readonly #unexecuted: Unexecuted;
   readonly #judging = new Map<string, Judging>();
   #current = 0;
   #wake: () => void = () => {};
@@ -103,6 +95,7 @@ export class Proposer {
   constructor(options: ProposerOptions, parts: ProposerParts) {
     this.#options = options;
     this.#parts = parts;
+    this.#unexecuted = new Unexecuted(parts);
     const { maxBlockBytes, delta } = options.genesis.consensus;
     this.#pace = new Pace({ most: maxBlockBytes, target: Math.ceil(delta / 2) });
   }
@@ -179,12 +172,12 @@ export class Proposer {
       outcome = await executor.fields(parent, content, build.lastOfEpoch);
     }
     if (outcome.kind !== 'fields') return this.#cannot('build', build.height, outcome);
-    const carried = content === 'full' ? this.#carried(parent) : null;
+    const carried = content === 'full' ? this.#unexecuted.upTo(parent) : null;
     if (!(await this.#somethingToPropose(turn, build, carried))) return null;
     const time = Math.max(this.#parts.time(), parent.header.time + 1);
     const body = carried === null ? EMPTY : await this.#body(build, time, carried);
     if (body === null || turn !== this.#current) return null;
-    const header = headerOf(hash, build, { state, fields: outcome.fields, body, time, protocolVersion });
+    const header = proposalHeader(hash, build, { state, fields: outcome.fields, body, time, protocolVersion });
     const block = blockOfHeader(hash, this.#options.genesis.chainId, header);
     await store.put(block, body);
     if (turn !== this.#current) return null;
@@ -329,7 +322,7 @@ export class Proposer {
       return 'a block above the end of the epoch carries something'; // S11
     }
     if (body.evidence.length === 0) return null;
-    const seen = new Set(this.#carried(parent).offences);
+    const seen = new Set(this.#unexecuted.upTo(parent).offences);
     for (const piece of body.evidence) {
       const id = offenceId(hash, piece);
       if (seen.has(id)) return 'it repeats evidence';
@@ -338,34 +331,6 @@ export class Proposer {
       if (fault !== null) return `evidence: ${fault}`;
     }
     return null;
-  }
-
-  /** What the blocks from `parent` down to the executed height carry. */
-  #carried(parent: Block): Carried {
-    const { store, executor, hash } = this.#parts;
-    const transactions = new Set<Digest>();
-    const offences = new Set<Digest>();
-    for (let at: Block | null = parent; at !== null && at.header.height > executor.height; ) {
-      const body =
-        at.header.txRoot === emptyRoot(hash) && at.header.evidenceRoot === at.header.txRoot
-          ? EMPTY
-          : store.body(at.ref);
-      if (body !== null) {
-        for (const id of this.#namesIn(at.ref.digest, body)) transactions.add(id);
-        for (const piece of body.evidence) offences.add(offenceId(hash, piece));
-      }
-      at = store.header({ digest: at.header.parentDigest });
-    }
-    return { transactions, offences };
-  }
-
-  #namesIn(digest: Digest, body: Body): readonly Digest[] {
-    const known = this.#named.get(digest);
-    if (known !== undefined) return known;
-    const names = body.transactions.map((tx) => toHex(this.#parts.hash(tx)));
-    for (const old of this.#named.keys()) if (this.#named.size >= MAX_NAMED) this.#named.delete(old);
-    this.#named.set(digest, names);
-    return names;
   }
 
   /** The protocol version of a height; null, and the replica halts, when this software does not speak it. */
@@ -403,11 +368,7 @@ export class Proposer {
         answer(fallback);
         return;
       }
-      this.#parts.halt(
-        isQuorateError(error)
-          ? error
-          : new QuorateError('replica/failed', 'building or judging a block failed', { cause: error }),
-      );
+      this.#parts.halt(asFailure(error, 'building or judging a block failed'));
     }
   }
 }
@@ -418,32 +379,4 @@ const EMPTY: Body = { transactions: [], evidence: [] };
 function protocolVersionAt(genesis: Genesis, height: Height): number {
   const { upgradeHeight } = genesis.consensus;
   return upgradeHeight > 0 && height >= upgradeHeight ? 2 : 1;
-}
-
-function headerOf(
-  hash: Hash,
-  build: BuildRequest,
-  filling: {
-    readonly state: EpochState;
-    readonly fields: ExecutionFields;
-    readonly body: Body;
-    readonly time: Millis;
-    readonly protocolVersion: number;
-  },
-): Header {
-  const { parent } = build;
-  return {
-    epoch: build.epoch,
-    view: build.view,
-    height: build.height,
-    // The floor of an epoch is its view 0 (S11).
-    parentView: parent.ref.epoch === build.epoch ? parent.ref.view : 0,
-    parentDigest: parent.ref.digest,
-    time: filling.time,
-    ...bodyRoots(hash, filling.body),
-    ...filling.fields,
-    validatorsRoot: filling.state.validatorsRoot,
-    justificationDigest: build.justificationDigest,
-    protocolVersion: filling.protocolVersion,
-  };
 }

@@ -12,15 +12,19 @@ export interface Retention {
   readonly headers: Height;
 }
 
-/** One bounded step of pruning: the writes, and the least heights that are left when they are durable. */
-export interface PruneStep {
-  readonly writes: readonly StoreWrite[];
+/** The least heights of which bodies and headers are on disk. */
+export interface Kept {
   readonly bodiesFrom: Height;
   readonly headersFrom: Height;
 }
 
+/** One bounded step of pruning: the writes, and what is left when they are durable. */
+interface PruneStep extends Kept {
+  readonly writes: readonly StoreWrite[];
+}
+
 /** Removes at most eight heights of bodies and eight of headers below what must stay. Headers never go before their bodies. */
-export function pruneStep(store: Store, now: { bodiesFrom: Height; headersFrom: Height }, keep: Retention): PruneStep {
+export function pruneStep(store: Store, now: Kept, keep: Retention): PruneStep {
   const writes: StoreWrite[] = [];
   let { bodiesFrom, headersFrom } = now;
   for (let step = 0; step < STEP && bodiesFrom < keep.bodies; step++, bodiesFrom++)

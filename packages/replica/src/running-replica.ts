@@ -73,7 +73,7 @@ export class RunningReplica<M, R> implements Replica {
   }
 
   async submit(tx: Uint8Array): Promise<SubmitResult> {
-    return this.#running().submit(tx);
+    return this.#running().intake.submit(tx);
   }
 
   transaction(id: Digest): TransactionStatus {
@@ -89,7 +89,7 @@ export class RunningReplica<M, R> implements Replica {
   }
 
   block(height: Height): FinalizedBlock | null {
-    return this.#running().finalizedBlock(height);
+    return this.#running().store.finalizedBlock(height);
   }
 
   finalityProof(height: Height): FinalityProof | null {
@@ -114,7 +114,7 @@ export class RunningReplica<M, R> implements Replica {
 
   /** Also after the replica stopped: as it was then. */
   status(): ReplicaStatus {
-    return this.#last ?? this.#running().status();
+    return this.#last ?? this.#running().report.status();
   }
 
   async takeSnapshot(): Promise<Height> {
@@ -134,7 +134,7 @@ export class RunningReplica<M, R> implements Replica {
   #end(): void {
     this.#phase = 'stopped';
     try {
-      this.#last = this.#core?.status() ?? null;
+      this.#last = this.#core?.report.status() ?? null;
     } catch {
       // A store whose write failed answers nothing any more: that must not hide the failure itself.
     }

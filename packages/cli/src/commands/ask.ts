@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { asks, type ConnectionFlags, connect } from '../connection.ts';
-import { print, table } from '../output.ts';
+import { hexBytes, integer, print, table } from '../output.ts';
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
@@ -37,7 +37,8 @@ export function validatorsCommand(): Command {
   return asks(new Command('validators').description('the validator set of an epoch'))
     .option('--epoch <n>', 'epoch; the current one when not given')
     .action(async (flags: ConnectionFlags & { epoch?: string }) => {
-      const set = await connect(flags.url).validators(flags.epoch === undefined ? undefined : Number(flags.epoch));
+      const asked = flags.epoch === undefined ? undefined : integer('--epoch', flags.epoch, 0, Number.MAX_SAFE_INTEGER);
+      const set = await connect(flags.url).validators(asked);
       print(set, flags, ({ epoch, total, quorum, members }) =>
         [
           `epoch ${epoch}: ${members.length} validators, total weight ${total}, quorum ${quorum}`,
@@ -54,7 +55,8 @@ export function blockCommand(): Command {
   return asks(new Command('block').description('the finalized block at a height'))
     .argument('<height>', 'height of the block')
     .action(async (height: string, flags: ConnectionFlags) => {
-      const block = await connect(flags.url).block(Number(height));
+      const at = integer('height', height, 0, Number.MAX_SAFE_INTEGER);
+      const block = await connect(flags.url).block(at);
       print(block, flags, (b) =>
         table([
           ['height', b.header.height],
@@ -75,7 +77,7 @@ export function queryCommand(): Command {
     .argument('<path>', 'what to ask for, in the words of the application')
     .option('--data <hex>', 'data of the question, hexadecimal', '')
     .action(async (path: string, flags: ConnectionFlags & { data: string }) => {
-      const data = Buffer.from(flags.data, 'hex').toString('base64');
+      const data = Buffer.from(hexBytes('--data', flags.data, 0)).toString('base64');
       const answer = await connect(flags.url).query({ path, data });
       print(answer, flags, ({ code, log, value, height }) =>
         code === 0

@@ -7,7 +7,7 @@ import { adminCall } from '../admin.ts';
 import { applicationName } from '../application-name.ts';
 import { Devnet } from '../devnet/devnet.ts';
 import { draw } from '../devnet/view.ts';
-import { integer, note } from '../output.ts';
+import { integer, naming, note } from '../output.ts';
 import { createTestnet, openTestnet, type Testnet } from '../testnet.ts';
 import { type NetworkFlags, networkOf, shapesNetwork } from './testnet.ts';
 
@@ -24,6 +24,7 @@ const PORT_STRIDE = 10;
 const MARK = 'validator-0';
 
 async function isFree(port: number): Promise<boolean> {
+  if (port > 65_535) return false;
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(false));
@@ -42,7 +43,7 @@ async function freeShift(validators: number, p2pPort: number, rpcPort: number): 
   }
   throw new QuorateError(
     'config/invalid',
-    `ports from ${p2pPort} on are taken: name others with --p2p-port and --rpc-port`,
+    `ports from ${p2pPort} and ${rpcPort} on are taken, or too high: name others with --p2p-port and --rpc-port`,
   );
 }
 
@@ -103,7 +104,7 @@ async function newNetwork(folder: string, flags: DevnetFlags): Promise<Testnet> 
           `--dir: ${name} of the network in ${folder} is running: stop it first`,
         );
     }
-    await rm(folder, { recursive: true });
+    await naming('--dir: ', rm(folder, { recursive: true }));
   }
   const shape = networkOf(flags);
   const shift = await freeShift(shape.validators, shape.p2pPort, shape.rpcPort);

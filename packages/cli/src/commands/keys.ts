@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { accountAddress, formatOffer, offerValidator } from '@quorate/client';
 import { createPureSuites, type KeyKind, openGate, readKeyFile, sha256 } from '@quorate/crypto';
@@ -7,7 +7,7 @@ import { QuorateError, type SuiteName, toHex } from '@quorate/kernel';
 import { parseAddress } from '@quorate/ledger';
 import { HOME, loadConfig, NodeDisk, parsePeer, readConfigFile, readGenesis, readKey } from '@quorate/node';
 import { Command, Option } from 'commander';
-import { naming, print, table } from '../output.ts';
+import { naming, print, table, writeNew } from '../output.ts';
 import { loadKey, sealKey, writeKey } from '../secrets.ts';
 
 const KINDS: readonly KeyKind[] = ['account', 'validator', 'node'];
@@ -58,7 +58,7 @@ export function keysCommand(): Command {
     .argument('<file>', 'key file')
     .option('--json', 'answer as one line of JSON')
     .action(async (file: string, options: { json?: boolean }) => {
-      const { kind, suite, publicKey, encrypted } = readKeyFile(await readFile(file, 'utf8'));
+      const { kind, suite, publicKey, encrypted } = readKeyFile(await naming('', readFile(file, 'utf8')));
       print({ ...describe(kind, suite, publicKey), encrypted: String(encrypted) }, options, (value) =>
         table(Object.entries(value)),
       );
@@ -74,7 +74,7 @@ export function keysCommand(): Command {
     .argument('<file>', 'file to write; it holds no secret')
     .action(async (file: string, flags: OfferFlags) => {
       const offer = await offerOf(flags);
-      await naming('', writeFile(file, formatOffer(offer), { flag: 'wx' }));
+      await writeNew(file, formatOffer(offer), { mode: 0o644 });
       const { peer, address, publicKey } = offer.validator;
       print({ file, validator: toHex(publicKey), peer, address }, flags, (value) => table(Object.entries(value)));
     });
@@ -84,7 +84,7 @@ export function keysCommand(): Command {
     .requiredOption('--home <dir>', 'home folder of the stopped node')
     .argument('<file>', 'file to write')
     .action(async (file: string, options: { home: string }) => {
-      await withGate(options.home, async (gate) => writeFile(file, await gate.export(), { flag: 'wx', mode: 0o600 }));
+      await withGate(options.home, async (gate) => writeNew(file, await gate.export()));
       process.stdout.write(
         `${file} holds the record. Never start the old home again: two homes with one key get the key slashed.\n`,
       );
@@ -95,7 +95,8 @@ export function keysCommand(): Command {
     .requiredOption('--home <dir>', 'home folder of the stopped node')
     .argument('<file>', 'file to read')
     .action(async (file: string, options: { home: string }) => {
-      await withGate(options.home, async (gate) => gate.import(await readFile(file)));
+      const exported = await naming('', readFile(file));
+      await withGate(options.home, (gate) => gate.import(exported));
       process.stdout.write(`the record of ${file} is merged into ${options.home}\n`);
     });
   return keys;

@@ -1,11 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { bondOf, parseOffer, Sender } from '@quorate/client';
 import { sha256 } from '@quorate/crypto';
-import { fromHex, isHex, QuorateError } from '@quorate/kernel';
 import { type Action, parseAddress } from '@quorate/ledger';
 import { Command } from 'commander';
 import { asks, type ConnectionFlags, connect } from '../connection.ts';
-import { amount, naming, print, table } from '../output.ts';
+import { amount, hexBytes, naming, print, table } from '../output.ts';
 import { loadKey } from '../secrets.ts';
 
 interface AccountFlags extends ConnectionFlags {
@@ -61,9 +60,8 @@ export function txCommand(): Command {
     .requiredOption('--validator <key>', 'voting key of the validator, in hexadecimal')
     .action(async (flags: AccountFlags & { validator: string }) => {
       const value = amount('--amount', flags.amount);
-      if (!isHex(flags.validator))
-        throw new QuorateError('config/invalid', `--validator: ${JSON.stringify(flags.validator)} is not a voting key`);
-      await act(flags, { kind: 'unbond', publicKey: fromHex(flags.validator), amount: value });
+      const publicKey = hexBytes('--validator', flags.validator, 1);
+      await act(flags, { kind: 'unbond', publicKey, amount: value });
     });
   asks(
     tx
@@ -74,7 +72,7 @@ export function txCommand(): Command {
   )
     .argument('<text>', 'the transaction as text, or @FILE for the bytes of a file')
     .action(async (text: string, flags: ConnectionFlags) => {
-      const bytes = text.startsWith('@') ? await readFile(text.slice(1)) : new TextEncoder().encode(text);
+      const bytes = text.startsWith('@') ? await naming('', readFile(text.slice(1))) : new TextEncoder().encode(text);
       const result = await connect(flags.url).submit(bytes, { wait: 'final' });
       print(
         result,

@@ -5,7 +5,7 @@ import { isHex, isQuorateError, QuorateError, type SuiteName } from '@quorate/ke
 import { createNativeSuites, parseGenesis } from '@quorate/node';
 import { Command } from 'commander';
 import { asks, type ConnectionFlags, connect } from '../connection.ts';
-import { integer, print, table } from '../output.ts';
+import { integer, naming, print, table } from '../output.ts';
 
 const HOURS = 3_600_000;
 const DEFAULT_GENESIS = '.devnet/validator-0/genesis.json';
@@ -92,7 +92,7 @@ async function verifierOf(flags: TrustFlags & ConnectionFlags): Promise<Verifyin
       client: connect(flags.url),
       suite,
       onTrust: async (json) => {
-        if (trustFile !== undefined) await writeFile(trustFile, json, { mode: 0o600 });
+        if (trustFile !== undefined) await naming('--trust-file: ', writeFile(trustFile, json, { mode: 0o600 }));
       },
     },
   );

@@ -26,6 +26,8 @@ export interface RpcOptions {
   readonly ready?: () => Readiness;
   /** Counters of the ports, for the metrics. */
   readonly counters?: () => Readonly<Record<string, number>>;
+  /** Ms from a clock that never goes back, by which requests per second are counted; that of the process when not given. */
+  readonly now?: () => number;
 }
 
 /** Where the API is found. */
@@ -55,7 +57,10 @@ export function createRpc(options: RpcOptions): Rpc {
     halted = error;
   });
   const dispatcher = new Dispatcher({ log, halted: () => halted });
-  const rate = new RateLimit({ perSecond: config.requestsPerSecond }, { now: () => performance.now() });
+  const rate = new RateLimit(
+    { perSecond: config.requestsPerSecond },
+    { now: options.now ?? (() => performance.now()) },
+  );
   const sockets = new WebSocketApi(config, { replica, hash, handlers, dispatcher, rate });
   const counters = options.counters ?? (() => ({}));
   const metrics = config.metrics ? new Metrics({ replica, counters, connections: () => sockets.connections }) : null;

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { TRAFFIC, TRAFFIC_LIMITS, type Traffic } from '@quorate/kernel';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -105,6 +107,24 @@ describe('framing', () => {
     expect(taken).toBeLessThanOrEqual(QUEUE_LIMITS.transactions);
     expect(outbox.queued('transactions')).toBe(taken);
     expect(outbox.push('votes', chunk)).toBe(true);
+  });
+
+  test('what was sent is not kept in memory', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect: () => void = runInNewContext('gc');
+    const outbox = new Outbox();
+    const sent: WeakRef<Uint8Array>[] = [];
+    const send = (): void => {
+      const message = new Uint8Array(100 << 10);
+      sent.push(new WeakRef(message));
+      outbox.push('sync', message);
+      drain(outbox);
+    };
+    for (let i = 0; i < 40; i++) send();
+    await new Promise((resolve) => setImmediate(resolve)); // a reference that was made is strong until its turn is over
+    collect();
+    expect(sent.filter((message) => message.deref() !== undefined).length).toBeLessThan(3);
+    expect(outbox.isEmpty).toBe(true);
   });
 
   test.each([

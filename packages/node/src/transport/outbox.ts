@@ -18,7 +18,7 @@ interface Queued {
 }
 
 class Queue {
-  #items: Queued[] = [];
+  #items: (Queued | undefined)[] = [];
   #head = 0;
   bytes = 0;
 
@@ -35,6 +35,7 @@ class Queue {
     const item = this.#items[this.#head];
     if (item === undefined) return;
     this.bytes -= item.bytes.length;
+    this.#items[this.#head] = undefined; // or the bytes would stay in memory until the list is cut
     this.#head++;
     if (this.#head > 64 && 2 * this.#head > this.#items.length) {
       this.#items = this.#items.slice(this.#head);
@@ -43,7 +44,7 @@ class Queue {
   }
 
   rest(): Queued[] {
-    return this.#items.slice(this.#head);
+    return this.#items.slice(this.#head).filter((item) => item !== undefined);
   }
 
   get length(): number {

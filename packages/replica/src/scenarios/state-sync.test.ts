@@ -95,6 +95,44 @@ describe.each([
     await cluster.reach(cluster.height(0) + 45, [0, 1, 3]);
     expect(cluster.replica(3).status().silent).toBeNull();
   });
+
+  it.each([
+    ['an empty disk', ['journal/', 'blocks', 'evidence', 'application']],
+    ['a disk with its old evidence', ['journal/', 'blocks', 'application']],
+  ])(
+    'a validator joins with %s, hears again of an offence that was punished, and proposes no invalid block',
+    async (_name, lost) => {
+      const cluster = await running(85, speculative);
+      cluster.machines[3]?.crash();
+      const hears = (node: number): void => {
+        const bytes = encode(gossipCodec, { kind: 'evidence', evidence: [offence(cluster, 1, 1)] });
+        cluster.network.inject(cluster.peer(1), cluster.peer(node), 'transactions', bytes);
+      };
+      const heights = (node: number): (number | null)[] => {
+        return cluster
+          .replica(node)
+          .evidence(10)
+          .map(({ height }) => height);
+      };
+      hears(0);
+      await cluster.world.runUntil(() => heights(0).some((height) => height !== null), 10_000);
+      await cluster.reach(cluster.height(0) + 8, [0, 1, 2]);
+      for (const prefix of lost) cluster.machines[3]?.disk.lose(prefix);
+      trust(cluster, 3);
+      cluster.start(3);
+      await cluster.world.runUntil(() => cluster.height(3) > 41, 30_000);
+      hears(3);
+      await cluster.reach(cluster.height(0) + 20, ALL);
+      expect(cluster.height(0)).toBeLessThan(100); // the last height at which the offence is admissible
+      expect([heights(3), cluster.replica(3).status().counters.built ?? 0]).toEqual([
+        [null],
+        expect.toSatisfy((n) => n > 0),
+      ]);
+      for (const node of [0, 1, 2]) {
+        expect(cluster.replica(node).status().counters['judged.invalid']).toBeUndefined();
+      }
+    },
+  );
 });
 
 it('a store that an older release began without earlier sets learns them from the peers', async () => {
@@ -121,6 +159,24 @@ it('a store that an older release began without earlier sets learns them from th
   expect(carried.filter(({ height }) => height !== null)).toHaveLength(2);
   const height = Math.min(cluster.height(0), cluster.height(OBSERVER));
   expect(rootAt(cluster, OBSERVER, height)).toBe(rootAt(cluster, 0, height));
+});
+
+it('a newcomer greets with evidence that it may not propose', async () => {
+  const cluster = await running(86, true);
+  trust(cluster, OBSERVER);
+  cluster.start(OBSERVER);
+  await cluster.world.runUntil(() => cluster.height(OBSERVER) > 41, 30_000);
+  const newcomer = cluster.peer(OBSERVER);
+  for (const node of ALL) cluster.network.block(newcomer, cluster.peer(node));
+  const bytes = encode(gossipCodec, { kind: 'evidence', evidence: [offence(cluster, 3, 1)] });
+  cluster.network.inject(cluster.peer(0), newcomer, 'transactions', bytes);
+  await cluster.world.runUntil(() => cluster.replica(OBSERVER).evidence(10).length > 0, 1_000);
+  await cluster.world.runFor(100); // what it passes on now is lost
+  cluster.network.heal();
+  expect(ALL.map((node) => cluster.replica(node).evidence(10))).toEqual([[], [], [], []]);
+  cluster.network.reset(newcomer, cluster.peer(0));
+  const carried = (): boolean => cluster.replica(OBSERVER).evidence(10)[0]?.height != null;
+  expect(await cluster.world.runUntil(carried, 10_000)).toBe(true);
 });
 
 it('trust that is too old is refused with a typed error', async () => {

@@ -1,0 +1,238 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { accountAddress, accountKeyFromSeed } from '@quorate/client';
+import { createPureSuites, encryptKey } from '@quorate/crypto';
+import { type ErrorCode, isQuorateError } from '@quorate/kernel';
+import { failureLine } from '@quorate/node';
+import type { Command } from 'commander';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type OneNode, oneNode } from '../../../../test/fixtures/one-node.ts';
+import { createTestnet } from '../testnet.ts';
+import { blockCommand, queryCommand, statusCommand, validatorsCommand } from './ask.ts';
+import { devnetCommand } from './devnet.ts';
+import { keysCommand } from './keys.ts';
+import { loadCommand } from './load.ts';
+import { snapshotCommand } from './snapshot.ts';
+import { startCommand } from './start.ts';
+import { testnetCommand } from './testnet.ts';
+import { txCommand } from './tx.ts';
+import { accountCommand, verifyCommand } from './verify.ts';
+
+const COMMANDS: Readonly<Record<string, () => Command>> = {
+  keys: keysCommand,
+  tx: txCommand,
+  status: statusCommand,
+  account: accountCommand,
+  verify: verifyCommand,
+  validators: validatorsCommand,
+  block: blockCommand,
+  query: queryCommand,
+  load: loadCommand,
+  snapshot: snapshotCommand,
+  start: startCommand,
+  testnet: testnetCommand,
+  devnet: devnetCommand,
+};
+
+const seed = (byte: number): Uint8Array => new Uint8Array(32).fill(byte);
+const payer = accountKeyFromSeed(seed(1));
+const ADDRESS = accountAddress(payer.publicKey);
+/** Nobody listens there. */
+const DEAD = 'http://127.0.0.1:1';
+const DIGEST = 'ab'.repeat(32);
+
+let folder: string;
+let one: OneNode;
+let stranger: Server;
+
+/** `{dir}` is the folder below, `{url}` the API of a running node. */
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'quorate-refusals-'));
+  const ed25519 = createPureSuites().get('ed25519');
+  one = await oneNode({
+    voting: ed25519.secretFromSeed(seed(2)),
+    nodeKey: ed25519.secretFromSeed(seed(3)),
+    accounts: [payer],
+    time: Date.now() - 1000,
+  });
+  const { homes } = await createTestnet({
+    folder: join(folder, 'net'),
+    chainId: 'refusals',
+    validators: 1,
+    suite: 'ed25519',
+    mechanism: 'simplex',
+    hosts: [],
+    p2pPort: 1000,
+    rpcPort: 1001,
+    delta: 1000,
+    epochLength: 100,
+    upgradeHeight: 0,
+    application: 'ledger',
+    sealing: { plain: true },
+    config: {},
+  });
+  const home = homes[0]?.home ?? '';
+  await writeFile(join(folder, 'account.json'), encryptKey(payer, 'account', { plain: true }));
+  await writeFile(join(folder, 'text'), 'not what is wanted here');
+  await writeFile(join(folder, 'genesis.json'), await readFile(join(one.home, 'genesis.json')));
+  for (const name of ['empty', 'unset', 'old']) await mkdir(join(folder, name));
+  await writeFile(join(folder, 'unset', 'genesis.json'), await readFile(join(home, 'genesis.json')));
+  await writeFile(join(folder, 'unset', 'config.json'), '{');
+  // Something that is not a node answers on the admin socket of this home.
+  await writeFile(join(folder, 'old', 'config.json'), '{}');
+  stranger = createServer((_request, response) => response.end('hello'));
+  await new Promise<void>((resolve) => stranger.listen(join(folder, 'old', 'admin.sock'), resolve));
+});
+
+afterAll(async () => {
+  await new Promise((resolve) => stranger.close(resolve));
+  await one.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const HOME = ['--home', '{dir}/net/validator-0'];
+const PAY = ['--amount', '1', '--key', '{dir}/account.json', '--url', '{url}'];
+
+it.each<readonly [why: string, args: readonly string[], code: ErrorCode, says: RegExp]>([
+  ['no such key file', ['keys', 'show', '{dir}/none'], 'config/invalid', /ENOENT.*none/],
+  ['a folder for a key file', ['keys', 'show', '{dir}'], 'config/invalid', /EISDIR/],
+  ['no key file', ['keys', 'show', '{dir}/text'], 'key/invalid', /not JSON/],
+  ['a key file that is there', ['keys', 'new', '{dir}/text', '--plain'], 'key/invalid', /text: it exists already/],
+  ['no folder for a key file', ['keys', 'new', '{dir}/none/key', '--plain'], 'key/invalid', /none\/key: ENOENT/],
+  [
+    'no passphrase file',
+    ['keys', 'new', '{dir}/key', '--passphrase-file', '{dir}/none'],
+    'config/invalid',
+    /--passphrase-file: ENOENT.*none/,
+  ],
+  [
+    'an offer that is there',
+    ['keys', 'offer', ...HOME, '--owner', ADDRESS, '{dir}/text'],
+    'config/invalid',
+    /text: it exists already/,
+  ],
+  [
+    'an offer of no home',
+    ['keys', 'offer', '--home', '{dir}/none', '--owner', ADDRESS, '{dir}/o'],
+    'genesis/invalid',
+    /missing/,
+  ],
+  ['an offer to nobody', ['keys', 'offer', ...HOME, '--owner', 'me', '{dir}/o'], 'address/invalid', /./],
+  [
+    'an export that is there',
+    ['keys', 'export-gate', ...HOME, '{dir}/text'],
+    'config/invalid',
+    /text: it exists already/,
+  ],
+  [
+    'no folder for an export',
+    ['keys', 'export-gate', ...HOME, '{dir}/none/gate'],
+    'config/invalid',
+    /none\/gate: ENOENT/,
+  ],
+  ['an export of no home', ['keys', 'export-gate', '--home', '{dir}/none', '{dir}/gate'], 'genesis/invalid', /missing/],
+  ['no export', ['keys', 'import-gate', ...HOME, '{dir}/none'], 'config/invalid', /ENOENT.*none/],
+  ['an export that is none', ['keys', 'import-gate', ...HOME, '{dir}/text'], 'gate/corrupt', /./],
+  ['no offer', ['tx', 'bond', '--offer', '{dir}/none', ...PAY], 'config/invalid', /--offer: ENOENT/],
+  ['an offer that is none', ['tx', 'bond', '--offer', '{dir}/text', ...PAY], 'transaction/invalid', /not JSON/],
+  ['no voting key', ['tx', 'unbond', '--validator', '', ...PAY], 'config/invalid', /--validator/],
+  ['a voting key that is none', ['tx', 'unbond', '--validator', 'xy', ...PAY], 'config/invalid', /--validator/],
+  ['a voting key too long', ['tx', 'unbond', '--validator', 'ab'.repeat(5000), ...PAY], 'codec/limit', /5000 bytes/],
+  ['nobody to pay', ['tx', 'send', '--to', 'me', ...PAY], 'address/invalid', /./],
+  ['an amount that is none', ['tx', 'send', '--to', ADDRESS, ...PAY, '--amount', '1.5'], 'config/invalid', /--amount/],
+  [
+    'an amount too large',
+    ['tx', 'send', '--to', ADDRESS, ...PAY, '--amount', '9'.repeat(20)],
+    'config/invalid',
+    /--amount/,
+  ],
+  ['no key', ['tx', 'send', '--to', ADDRESS, ...PAY, '--key', '{dir}/none'], 'key/invalid', /none: ENOENT/],
+  ['a key that is none', ['tx', 'send', '--to', ADDRESS, ...PAY, '--key', '{dir}/text'], 'key/invalid', /not JSON/],
+  ['no transaction', ['tx', 'submit', '@{dir}/none', '--url', '{url}'], 'config/invalid', /ENOENT.*none/],
+  ['an id that is none', ['tx', 'status', 'me', '--url', '{url}'], 'rpc/invalid', /./],
+  ['nobody answers', ['status', '--url', DEAD], 'rpc/unavailable', /127\.0\.0\.1:1 cannot be reached/],
+  ['a URL that is none', ['status', '--url', 'nonsense'], 'rpc/unavailable', /nonsense/],
+  ['a height that is none', ['block', 'top', '--url', '{url}'], 'config/invalid', /height/],
+  ['a height not reached', ['block', '100000000', '--url', '{url}'], 'rpc/not-found', /./],
+  ['an epoch that is none', ['validators', '--epoch', 'now', '--url', '{url}'], 'config/invalid', /--epoch/],
+  ['data that are none', ['query', 'x', '--data', 'xy', '--url', '{url}'], 'config/invalid', /--data/],
+  ['no key to send with', ['load', '--key', '{dir}/none', '--url', DEAD], 'key/invalid', /none: ENOENT/],
+  ['no node in a home', ['snapshot', 'take', ...HOME], 'rpc/unavailable', /no node answers/],
+  ['a stranger in a home', ['snapshot', 'take', '--home', '{dir}/old'], 'rpc/failed', /admin\.sock/],
+  ['a home that is none', ['start', '--home', '{dir}/empty'], 'genesis/invalid', /missing/],
+  ['settings that are none', ['start', '--home', '{dir}/unset'], 'config/invalid', /not JSON/],
+  ['a file for a home', ['start', '--home', '{dir}/text'], 'disk/failed', /text/],
+  ['a file for a network', ['testnet', '{dir}/text', '--plain'], 'config/invalid', /text/],
+  ['a network in a file', ['testnet', '{dir}/text/net', '--plain'], 'config/invalid', /ENOTDIR/],
+  ['a folder in use', ['testnet', '{dir}', '--plain'], 'config/invalid', /is not empty/],
+  [
+    'ports beyond the last',
+    ['testnet', '{dir}/new', '--plain', '--p2p-port', '65530', '--validators', '2'],
+    'config/invalid',
+    /65540/,
+  ],
+  [
+    'no passphrase for a network',
+    ['testnet', '{dir}/new', '--passphrase-file', '{dir}/none'],
+    'config/invalid',
+    /--passphrase-file: ENOENT/,
+  ],
+  ['a file for a devnet', ['devnet', '--dir', '{dir}/text'], 'config/invalid', /text/],
+  ['a devnet in a folder in use', ['devnet', '--dir', '{dir}'], 'config/invalid', /something else/],
+  ['no devnet to go on with', ['devnet', '--keep', '--dir', '{dir}/empty'], 'config/invalid', /holds no network/],
+  [
+    'a devnet on ports beyond the last',
+    ['devnet', '--dir', '{dir}/new', '--rpc-port', '65530'],
+    'config/invalid',
+    /ports/,
+  ],
+  ['no application', ['devnet', '--dir', '{dir}/new', '--app', '{dir}/none'], 'config/invalid', /app: cannot load/],
+  [
+    'no genesis',
+    ['verify', ADDRESS, '--genesis', '{dir}/none', '--url', '{url}'],
+    'light/untrusted',
+    /none cannot be read/,
+  ],
+  [
+    'a genesis that is none',
+    ['verify', ADDRESS, '--genesis', '{dir}/text', '--url', '{url}'],
+    'genesis/invalid',
+    /not JSON/,
+  ],
+  [
+    'a checkpoint that is none',
+    ['verify', ADDRESS, '--checkpoint', 'top', '--url', '{url}'],
+    'config/invalid',
+    /--checkpoint/,
+  ],
+  [
+    'a checkpoint of nothing',
+    ['account', ADDRESS, '--checkpoint', `1:${DIGEST}`, '--chain-id', 'x', '--epoch-length', '2', '--suite', 'rsa'],
+    'config/invalid',
+    /--suite/,
+  ],
+  ['nobody to verify', ['verify', 'me', '--genesis', '{dir}/genesis.json', '--url', '{url}'], 'address/invalid', /./],
+  [
+    'trust that is none',
+    ['verify', ADDRESS, '--genesis', '{dir}/genesis.json', '--url', '{url}', '--trust-file', '{dir}/text'],
+    'light/untrusted',
+    /stored trust is not JSON/,
+  ],
+  [
+    'no folder for trust',
+    ['verify', ADDRESS, '--genesis', '{dir}/genesis.json', '--url', '{url}', '--trust-file', '{dir}/none/trust'],
+    'config/invalid',
+    /--trust-file: ENOENT/,
+  ],
+])('%s is refused in words', async (_why, args, code, says) => {
+  const [name = '', ...rest] = args.map((arg) => arg.replace('{dir}', folder).replace('{url}', one.addresses.url));
+  const command = COMMANDS[name]?.();
+  const error: unknown = await command?.parseAsync(rest, { from: 'user' }).then(
+    () => null,
+    (refusal: unknown) => refusal,
+  );
+  expect(isQuorateError(error), failureLine(error)).toBe(true);
+  expect(error).toMatchObject({ code, message: expect.stringMatching(says) });
+});

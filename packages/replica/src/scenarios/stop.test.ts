@@ -1,0 +1,31 @@
+import { expect, it } from 'vitest';
+import { Cluster } from '../cluster.fixture.ts';
+
+it('stops while the end of an epoch waits for execution', async () => {
+  const cluster = new Cluster({ seed: 7, consensus: { epochLength: 6 } });
+  cluster.start();
+  await cluster.reach(1);
+  const application = cluster.applications.get(0);
+  if (application === undefined) throw new Error('machine 0 has no application');
+  let release = (): void => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const commit = application.commit.bind(application);
+  application.commit = async (block) => {
+    await held;
+    return commit(block);
+  };
+  await cluster.reach(6, [0]);
+  await cluster.world.runFor(3000);
+  let stopped = false;
+  void cluster
+    .replica(0)
+    .stop()
+    .then(() => {
+      stopped = true;
+    });
+  release();
+  await cluster.world.runFor(60_000);
+  expect(stopped).toBe(true);
+});
