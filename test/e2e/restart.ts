@@ -24,7 +24,9 @@ export async function restartAfter(options: { readonly height: number; readonly 
   await until('the validator to vote again', async () => {
     const { height: top, signer } = await node.client.status().catch(() => ({ height: 0, signer: null }));
     if (signer === null || top <= stopped) return false;
-    const { finality } = await node.client.block(top);
+    const block = await node.client.block(top).catch(() => null); // final, but not executed yet
+    if (block === null) return false;
+    const { finality } = block;
     const bitmap = finality.grade === 'final' ? fromHex(finality.certificate.signers) : new Uint8Array();
     return ((bitmap[signer >> 3] ?? 0) & (1 << (signer & 7))) !== 0;
   });

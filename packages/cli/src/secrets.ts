@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { createPureSuites, decryptKey, encryptKey, type KeyKind, readKeyFile } from '@quorate/crypto';
 import { QuorateError, type SecretKey } from '@quorate/kernel';
-import { createRandom } from '@quorate/node';
+import { createRandom, HOME } from '@quorate/node';
 import { naming, writeNew } from './output.ts';
 
 async function readPassphrase(file: string): Promise<string> {
@@ -11,12 +12,9 @@ async function readPassphrase(file: string): Promise<string> {
 }
 
 /** Asks on the terminal without echo. Throws `key/decrypt` when there is no terminal. */
-async function ask(question: string): Promise<string> {
+async function ask(question: string, flag: string): Promise<string> {
   if (process.stdin.isTTY !== true) {
-    throw new QuorateError(
-      'key/decrypt',
-      `${question}: no terminal to ask on; use --passphrase-file or QUORATE_PASSPHRASE`,
-    );
+    throw new QuorateError('key/decrypt', `${question}: no terminal to ask on; use ${flag} or QUORATE_PASSPHRASE`);
   }
   process.stderr.write(`${question}: `);
   const silence = new Writable({ write: (_chunk, _encoding, done) => done() });
@@ -28,9 +26,31 @@ async function ask(question: string): Promise<string> {
 }
 
 /** The passphrase from the file, QUORATE_PASSPHRASE, or the terminal. */
-export async function passphrase(question: string, file: string | undefined): Promise<string> {
+export async function passphrase(
+  question: string,
+  file: string | undefined,
+  flag = '--passphrase-file',
+): Promise<string> {
   if (file !== undefined) return readPassphrase(file);
-  return process.env.QUORATE_PASSPHRASE ?? ask(question);
+  return process.env.QUORATE_PASSPHRASE ?? ask(question, flag);
+}
+
+/** The passphrase of a home's key files; null when none of them is encrypted. */
+export async function homePassphrase(home: string, file: string | undefined, flag?: string): Promise<string | null> {
+  const texts = await Promise.all(
+    [HOME.nodeKey, HOME.validatorKey].map((name) => readFile(join(home, name), 'utf8').catch(() => null)),
+  );
+  return texts.some((text) => text !== null && isEncrypted(text))
+    ? passphrase(`Passphrase of the keys in ${home}`, file, flag)
+    : null;
+}
+
+function isEncrypted(text: string): boolean {
+  try {
+    return readKeyFile(text).encrypted;
+  } catch {
+    return false; // who reads the key says what is wrong with it
+  }
 }
 
 /** The key in a key file; asks for the passphrase when the file is encrypted. Throws `key/*` naming the file. */

@@ -25,7 +25,7 @@ export interface SettingInfo {
 
 const PREFIX = 'QUORATE_';
 /** Variables of ours that are not settings. */
-const OTHER_VARIABLES = new Set(['QUORATE_PASSPHRASE', 'QUORATE_HOME']);
+const OTHER_VARIABLES = new Set(['QUORATE_PASSPHRASE', 'QUORATE_HOME', 'QUORATE_URL']);
 
 interface Leaf {
   readonly key: string;

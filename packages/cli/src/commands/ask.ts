@@ -42,9 +42,7 @@ export function validatorsCommand(): Command {
       print(set, flags, ({ epoch, total, quorum, members }) =>
         [
           `epoch ${epoch}: ${members.length} validators, total weight ${total}, quorum ${quorum}`,
-          ...members.map(
-            (m, index) => `  ${index}  weight ${m.weight}  key ${m.publicKey.slice(0, 24)}…  ${m.address}`,
-          ),
+          ...members.map((m, index) => `  ${index}  weight ${m.weight}  key ${m.publicKey}  ${m.address}`),
         ].join('\n'),
       );
     });

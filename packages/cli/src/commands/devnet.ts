@@ -47,24 +47,25 @@ async function freeShift(validators: number, p2pPort: number, rpcPort: number): 
   );
 }
 
-function hintsFor(rpc: string, folder: string, hasLedger: boolean): string[] {
+function hintsFor(folder: string, { homes, faucet: hasFaucet }: Testnet): string[] {
+  const rpc = homes[0]?.rpc ?? '';
   const url = rpc === 'http://127.0.0.1:26601' ? '' : ` --url ${rpc}`;
-  const home = relative('.', join(folder, 'validator-1'));
   const first = [`npx quorate status${url}`, `npx quorate validators${url}`];
-  if (!hasLedger)
+  if (hasFaucet === null)
     return [
       ...first,
-      `npx quorate tx submit 'add 5'${url}          (a transaction of your state machine)`,
-      `npx quorate query counter${url}`,
+      `npx quorate tx submit TEXT${url}          (a transaction of your state machine, e.g. 'add 5' for the counter)`,
+      `npx quorate query PATH${url}          (what its query knows, e.g. counter)`,
     ];
   const faucet = relative('.', join(folder, 'faucet.json'));
+  const killed = relative('.', join(folder, 'validator-1'));
   return [
     ...first,
     `npx quorate keys new me.json --plain                        (prints an address)`,
     `npx quorate tx send --key ${faucet} --to ADDRESS --amount 5${url}`,
     `npx quorate verify ADDRESS --genesis ${relative('.', join(folder, MARK, 'genesis.json'))}${url}`,
     `npx quorate load --key ${faucet} --rate 500${url}`,
-    `kill -9 a validator's pid (see ps), then: npx quorate start --home ${home}`,
+    ...(homes.length < 4 ? [] : [`pkill -9 -f '${killed}$'; npx quorate start --home ${killed}`]),
   ];
 }
 
@@ -74,7 +75,7 @@ export function devnetCommand(): Command {
     new Command('devnet').description('run a network of validators on this machine and watch it agree'),
   )
     .option('--dir <dir>', 'folder of the network; made anew each time', '.devnet')
-    .option('--keep', 'go on with the network that is in the folder')
+    .option('--keep', 'go on with the network that is in the folder, in the shape it was made with')
     .option('--app <path>', 'run your own state machine: a module that exports createApplication')
     .option('--for <seconds>', 'stop after so long and print a summary')
     .option(
@@ -123,11 +124,12 @@ async function newNetwork(folder: string, flags: DevnetFlags): Promise<Testnet> 
 
 async function runDevnet(flags: DevnetFlags): Promise<number> {
   const folder = resolve(flags.dir);
+  const timer = flags.for === undefined ? null : integer('--for', flags.for, 1, 10_000_000);
   const testnet = flags.keep === true ? await openTestnet(folder) : await newNetwork(folder, flags);
   const isTerminal = process.stdout.isTTY === true && flags.json !== true;
-  const hints = hintsFor(testnet.homes[0]?.rpc ?? '', folder, testnet.faucet !== null);
+  const hints = hintsFor(folder, testnet);
   const devnet = new Devnet(
-    { testnet, flags: [] },
+    { testnet, flags: [], goesOn: flags.keep === true },
     {
       onBlock: (line) => {
         if (flags.json === true) process.stdout.write(`${JSON.stringify(line)}\n`);
@@ -150,7 +152,6 @@ async function runDevnet(flags: DevnetFlags): Promise<number> {
       `${testnet.homes.length} validators in ${relative('.', folder) || folder}, Node ${process.versions.node}\n${hints.map((hint) => `  ${hint}`).join('\n')}\n`,
     );
   devnet.start();
-  const timer = flags.for === undefined ? null : integer('--for', flags.for, 1, 10_000_000);
   const over =
     timer === null ? new Promise<void>(() => {}) : new Promise<void>((resolve) => setTimeout(resolve, timer * 1000));
   const screen = isTerminal ? new Screen() : null;

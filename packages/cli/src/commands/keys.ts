@@ -8,7 +8,7 @@ import { parseAddress } from '@quorate/ledger';
 import { HOME, loadConfig, NodeDisk, parsePeer, readConfigFile, readGenesis, readKey } from '@quorate/node';
 import { Command, Option } from 'commander';
 import { naming, print, table, writeNew } from '../output.ts';
-import { loadKey, sealKey, writeKey } from '../secrets.ts';
+import { homePassphrase, loadKey, sealKey, writeKey } from '../secrets.ts';
 
 const KINDS: readonly KeyKind[] = ['account', 'validator', 'node'];
 const SUITES: readonly SuiteName[] = ['ed25519', 'bls12-381'];
@@ -82,9 +82,10 @@ export function keysCommand(): Command {
     .command('export-gate')
     .description('write what the voting key of a stopped node signed to a file, to move the key to another home')
     .requiredOption('--home <dir>', 'home folder of the stopped node')
+    .option('--passphrase-file <file>', 'file with the passphrase of the key files')
     .argument('<file>', 'file to write')
-    .action(async (file: string, options: { home: string }) => {
-      await withGate(options.home, async (gate) => writeNew(file, await gate.export()));
+    .action(async (file: string, options: GateFlags) => {
+      await withGate(options, async (gate) => writeNew(file, await gate.export()));
       process.stdout.write(
         `${file} holds the record. Never start the old home again: two homes with one key get the key slashed.\n`,
       );
@@ -92,14 +93,20 @@ export function keysCommand(): Command {
   keys
     .command('import-gate')
     .description('merge such a file into the home that now holds the key')
-    .requiredOption('--home <dir>', 'home folder of the stopped node')
+    .requiredOption('--home <dir>', 'home folder that now holds the key; its node is stopped')
+    .option('--passphrase-file <file>', 'file with the passphrase of the key files')
     .argument('<file>', 'file to read')
-    .action(async (file: string, options: { home: string }) => {
+    .action(async (file: string, options: GateFlags) => {
       const exported = await naming('', readFile(file));
-      await withGate(options.home, (gate) => gate.import(exported));
+      await withGate(options, (gate) => gate.import(exported));
       process.stdout.write(`the record of ${file} is merged into ${options.home}\n`);
     });
   return keys;
+}
+
+interface GateFlags {
+  readonly home: string;
+  readonly passphraseFile?: string;
 }
 
 interface OfferFlags {
@@ -127,12 +134,12 @@ async function offerOf(flags: OfferFlags): Promise<ReturnType<typeof offerValida
 }
 
 async function withGate(
-  home: string,
+  { home, passphraseFile }: GateFlags,
   work: (gate: Awaited<ReturnType<typeof openGate>>) => Promise<void>,
 ): Promise<void> {
   const folder = resolve(home);
   const genesis = await readGenesis(folder);
-  const secret = await readKey(folder, 'validator', process.env.QUORATE_PASSPHRASE ?? null, createPureSuites());
+  const secret = await readKey(folder, 'validator', await homePassphrase(folder, passphraseFile), createPureSuites());
   if (secret === null) throw new QuorateError('key/invalid', `${home} holds no voting key`);
   const disk = await NodeDisk.open(folder);
   try {

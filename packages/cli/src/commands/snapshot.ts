@@ -13,7 +13,7 @@ export function snapshotCommand(): Command {
     .requiredOption('--home <dir>', 'home folder of the running node', process.env.QUORATE_HOME)
     .option('--json', 'answer as one line of JSON')
     .action(async (flags: { home: string; json?: boolean }) => {
-      print(await adminCall(flags.home, 'snapshot'), flags, (taken) => `taken: ${JSON.stringify(taken)}`);
+      print(await adminCall(flags.home, 'snapshot'), flags, (taken) => `taken at height ${heightOf(taken)}`);
     });
   asks(
     snapshot
@@ -39,11 +39,19 @@ export function snapshotCommand(): Command {
   return snapshot;
 }
 
+function heightOf(taken: unknown): string {
+  return typeof taken === 'object' && taken !== null && 'height' in taken ? String(taken.height) : 'unknown';
+}
+
+/** Twice the heights between two snapshots, unless the nodes of this chain are told otherwise. */
+const OLDER_THAN_SNAPSHOTS = 2000;
+
 /**
  * A snapshot is proven from a block at or below it, and the newest snapshot may be much older than the newest block: the first
- * block of the epoch before is old enough, and well inside the evidence window.
+ * block of the epoch before is old enough if epochs are long, and well inside the evidence window.
  */
 function trustedHeight(consensus: Pick<ConsensusParameters, 'epochLength' | 'evidenceWindow'>, latest: number): number {
   const before = Math.max(0, epochOf(consensus, latest) - 1);
-  return Math.max(1, before * consensus.epochLength + 1, latest - Math.floor(consensus.evidenceWindow / 2));
+  const old = Math.min(before * consensus.epochLength + 1, latest - OLDER_THAN_SNAPSHOTS);
+  return Math.max(1, old, latest - Math.floor(consensus.evidenceWindow / 2));
 }

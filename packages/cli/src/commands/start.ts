@@ -10,6 +10,7 @@ import {
 } from '@quorate/node';
 import { Command } from 'commander';
 import { note } from '../output.ts';
+import { homePassphrase } from '../secrets.ts';
 import { VERSION } from '../version.ts';
 
 /** `quorate start`: one node from its home folder, until it is told to stop. */
@@ -36,10 +37,16 @@ export function startCommand(): Command {
       flags: renamed(flags),
     });
     for (const name of unknown) note(`quorate: ${name} is not a setting; it is ignored`);
+    const passphrase =
+      config.keys.passphraseFile === null ? await homePassphrase(folder, undefined, '--keys-passphrase-file') : null;
     const { log, level } = createLogging(config.log);
     const node = await createNode(
       { home: folder, config },
-      { log, ...(iKnowThisKeyNeverSigned === true ? { freshGate: 'operator' } : {}) },
+      {
+        log,
+        ...(passphrase === null ? {} : { passphrase }),
+        ...(iKnowThisKeyNeverSigned === true ? { freshGate: 'operator' } : {}),
+      },
     );
     void attachRpc(node, {
       version: VERSION,

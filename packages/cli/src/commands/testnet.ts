@@ -103,7 +103,9 @@ export function testnetCommand(): Command {
           [
             ...homes.map(({ home, p2p }) => `${home}   peers reach it at ${p2p}`),
             ...(faucet === null ? [] : [`${faucet.file}   owns the free tokens: ${faucet.address}`]),
-            'Copy each home to its machine and run there: quorate start --home <dir>',
+            flags.hosts.length === 0
+              ? 'All on this machine (--hosts names others); run each: npx quorate start --home <dir>'
+              : 'Copy each home to its machine and run there: npx quorate start --home <dir>',
           ].join('\n'),
         );
       },

@@ -57,6 +57,8 @@ export class Devnet {
   readonly #latencies: number[] = [];
   readonly #stop = new AbortController();
   #began = 0;
+  /** Height to follow from; null for the next one that becomes final. */
+  #next: number | null;
   #firstBlockMs: number | null = null;
   #blocks = 0;
   #transactions = 0;
@@ -67,10 +69,16 @@ export class Devnet {
   #poller: NodeJS.Timeout | null = null;
 
   constructor(
-    options: { readonly testnet: Testnet; readonly flags: readonly string[] },
+    options: {
+      readonly testnet: Testnet;
+      readonly flags: readonly string[];
+      /** The chain exists already: follow what is new. */
+      readonly goesOn: boolean;
+    },
     parts: { readonly onBlock: (line: BlockLine) => void; readonly onNotice: (line: string) => void },
   ) {
     this.testnet = options.testnet;
+    this.#next = options.goesOn ? null : 1;
     this.#onBlock = parts.onBlock;
     this.#clients = this.testnet.homes.map(({ rpc }) => connect(rpc, { retries: 0, timeoutMs: 2000 }));
     this.#states = this.testnet.homes.map(() => ({
@@ -87,7 +95,7 @@ export class Devnet {
         onExit: (node, code, signal) => {
           if (this.#stop.signal.aborted) return;
           this.#crashes += 1;
-          const line = `${node.name} ended (${signal ?? `code ${code}`}): see ${node.home}/node.log; start it again with: quorate start --home ${node.home}`;
+          const line = `${node.name} ended (${signal ?? `code ${code}`}): see ${node.home}/node.log; start it again with: npx quorate start --home ${node.home}`;
           this.#notices.push(line);
           if (this.#notices.length > 4) this.#notices.shift();
           parts.onNotice(line);
@@ -111,7 +119,6 @@ export class Devnet {
 
   /** Follows the chain at whichever node answers; goes on at the next height when that one falls silent. */
   async #follow(): Promise<void> {
-    let next = 1;
     for (let turn = 0; !this.#stop.signal.aborted; turn++) {
       const home = this.testnet.homes[turn % this.testnet.homes.length];
       if (
@@ -122,11 +129,12 @@ export class Devnet {
         continue;
       }
       try {
-        const updates = connect(home.rpc).follow('blocks', { from: next, signal: this.#stop.signal, maxAttempts: 1 });
+        const from = this.#next === null ? {} : { from: this.#next };
+        const updates = connect(home.rpc).follow('blocks', { ...from, signal: this.#stop.signal, maxAttempts: 1 });
         for await (const { block } of updates) {
           if (!('bytes' in block)) continue;
           this.#saw(block);
-          next = block.header.height + 1;
+          this.#next = block.header.height + 1;
         }
       } catch {
         await pause(100); // the node is starting or gone: the next one in turn

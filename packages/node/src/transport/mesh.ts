@@ -93,6 +93,8 @@ export class TlsMesh implements Transport {
   readonly #log: Log;
   readonly #hello: Hello;
   readonly #static: ReadonlyMap<PeerId, Address>;
+  /** Whom to dial: members may be named before the start. */
+  #targets: ReadonlyMap<PeerId, Address>;
   readonly #dialer: Dialer;
   readonly #listener: Listener;
   readonly #counters = new TransportCounters();
@@ -124,6 +126,7 @@ export class TlsMesh implements Transport {
       session: toHex(randomBytes(8)),
     };
     this.#static = addressBook(options.peers ?? []);
+    this.#targets = this.#static;
     this.#members = new Set(this.#static.keys());
     this.#rights = {
       // The number of members bounds what they may hold in all.
@@ -166,7 +169,7 @@ export class TlsMesh implements Transport {
   start(events: TransportEvents): void {
     this.#events = events;
     this.#listener.accept();
-    this.#dialer.set(this.#static);
+    this.#dialer.set(this.#targets);
     this.#ticker = setInterval(() => {
       const now = performance.now();
       for (const link of this.#all) link.tick(now);
@@ -196,9 +199,9 @@ export class TlsMesh implements Transport {
 
   setMembers(members: readonly { readonly peer: PeerId; readonly address: string }[]): void {
     if (this.#stopped) return;
-    const targets = new Map([...this.#static, ...addressBook(members)]);
+    this.#targets = new Map([...this.#static, ...addressBook(members)]);
     this.#members = new Set([...this.#static.keys(), ...members.map((member) => member.peer)]);
-    this.#dialer.set(targets);
+    if (this.#events !== null) this.#dialer.set(this.#targets);
     for (const link of this.#all) link.grant(this.#rightsOf(link.peer));
     let observers = 0;
     for (const link of this.#up.values()) {
