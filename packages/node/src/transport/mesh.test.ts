@@ -211,6 +211,29 @@ describe('a mesh of TLS connections', () => {
     expect(a.peers).toEqual([]);
   });
 
+  test('dials members that were named before the start', async () => {
+    const a = await node(1);
+    a.mesh.setMembers([{ peer: keyOf(2), address: '' }]);
+    const options = {
+      listen: '127.0.0.1:0',
+      chainId: CHAIN,
+      genesis: GENESIS,
+      protocol: { min: 1, max: 1 },
+      software: 'test',
+    };
+    const early = await createTlsMesh(options, { nodeKey: seedOf(2), log: () => {} });
+    open.push(() => early.stop());
+    early.setMembers([member(a)]);
+    let connected: readonly PeerId[] = [];
+    early.start({
+      message: () => {},
+      peers: (peers) => {
+        connected = peers;
+      },
+    });
+    await until(() => connected.includes(a.mesh.self));
+  });
+
   test('refuses a dialled peer that does not own the pinned key', async () => {
     const [a, b] = [await node(1), await node(2)];
     a.mesh.setMembers([{ peer: keyOf(3), address: b.mesh.address }]);
