@@ -44,7 +44,7 @@ export async function killRounds(network: Network, options: KillOptions): Promis
       throw new Error(`seed ${options.seed}, round ${round}, killed ${names}: ${error.message}`);
     });
   }
-  await payments.more(3).catch(async (error: Error) => {
+  await payments.moreOfEach(1).catch(async (error: Error) => {
     const statuses = await Promise.all(network.nodes.map(({ client }) => client.status()));
     const standing = statuses.map(({ height, executedHeight, view, silent, mempool, counters }) =>
       JSON.stringify({ height, executedHeight, view, silent, mempool, counters }),

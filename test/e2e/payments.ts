@@ -18,6 +18,8 @@ interface Payer {
   readonly receiver: string;
   /** What the receiver must have, by acknowledgements. */
   paid: bigint;
+  /** Payments that were acknowledged. */
+  count: number;
   /** The last one, when nobody has said yet what became of it. */
   doubtful: bigint;
 }
@@ -65,7 +67,7 @@ export class Payments {
     const payers = await Promise.all(
       keys.map(async (key): Promise<Payer> => {
         const { builder } = await Sender.open({}, { client: node.client, key });
-        return { builder, receiver: accountAddress(generateAccountKey().publicKey), paid: 0n, doubtful: 0n };
+        return { builder, receiver: accountAddress(generateAccountKey().publicKey), paid: 0n, count: 0, doubtful: 0n };
       }),
     );
     return new Payments(network, payers);
@@ -89,6 +91,13 @@ export class Payments {
     await until(`${count} more payments`, () => this.acknowledged.length >= wanted, patience);
   }
 
+  /** Waits until every payer has had so many more acknowledged: none may be told for ever that its nonce is used. */
+  async moreOfEach(count: number, patience = 60_000): Promise<void> {
+    const wanted = this.payers.map((payer) => payer.count + count);
+    const what = `${count} more payments of each payer`;
+    await until(what, () => this.payers.every((payer, i) => payer.count >= (wanted[i] ?? 0)), patience);
+  }
+
   async #pay(payer: Payer, turn: number): Promise<void> {
     for (let round = turn; !this.#stopped; round++) {
       const amount = BigInt(1 + (round % 97));
@@ -98,6 +107,7 @@ export class Payments {
       if (settled === null) return;
       this.acknowledged.push(settled);
       payer.paid += amount;
+      payer.count += 1;
       payer.doubtful = 0n;
     }
   }
@@ -108,14 +118,11 @@ export class Payments {
     for (let attempt = turn; !this.#stopped; attempt++) {
       const nodes = this.#nodes();
       const node = nodes[attempt % Math.max(1, nodes.length)];
-      try {
-        const answer = await node?.client.submit(tx, { wait: 'final', waitMs: WAIT_MS });
-        if (answer?.status === 'final') {
-          if (answer.receipt.code !== 0) throw new Error(`a payment failed: ${answer.receipt.log}`);
-          return { id, height: answer.height, index: answer.index };
-        }
-      } catch {
-        // killed, starting, cut off: the next one
+      // Killed, starting, cut off: the next one is asked.
+      const answer = await node?.client.submit(tx, { wait: 'final', waitMs: WAIT_MS }).catch(() => undefined);
+      if (answer?.status === 'final') {
+        if (answer.receipt.code !== 0) throw new Error(`a payment failed: ${answer.receipt.log}`);
+        return { id, height: answer.height, index: answer.index };
       }
       await pause(50);
     }

@@ -44,6 +44,8 @@ export class Intake {
       case 'settled':
         return { kind: 'accepted', id: result.id };
       case 'rejected':
+        // Offered again after it became final, and after the mempool forgot it: the application finds its nonce used, the chain finds it.
+        if (transactions.status(result.id).kind === 'final') return { kind: 'accepted', id: result.id };
         transactions.refused(result.id, result.reason);
         return result;
       default:
