@@ -49,7 +49,7 @@ if (flags.help) {
   --warmup N         seconds before it (5)
   --port N           first port (28600)
   --retention N      blocks whose bodies are kept (the node's default)
-  --profile DIR      write a CPU profile of the first validator there`);
+  --profile DIR      write a CPU profile of every validator there`);
   process.exit(0);
 }
 

@@ -18,12 +18,28 @@ curl -s http://127.0.0.1:26601 -H 'content-type: application/json' -d '{"jsonrpc
 | --- | --- |
 | \`POST /tx\` | Transactions in binary (\`application/octet-stream\`): each behind its length, u32 little-endian. Query: \`wait=accepted\\|final\`, \`timeoutMs\`. Answers \`{"results":[…]}\` as \`submitBatch\` does. |
 | \`GET /health\` | The process lives. |
-| \`GET /ready\` | 200 when this node can be relied on, else 503; \`reasons\` says why: syncing, execution lag, silent, halted. |
+| \`GET /ready\` | 200 when this node can be relied on, else 503; \`reasons\` says why: no peer connected, syncing, execution lag, silent, halted. |
 | \`GET /metrics\` | Prometheus metrics, \`quorate_*\`. |
 | \`GET /openrpc.json\` | The OpenRPC document. |
 
 A local socket (\`admin.sock\` in the home folder, mode 0600) answers the admin methods \`status\`, \`peers\`, \`logLevel {level?}\`,
 \`diskUsage\`, \`snapshot\` and \`stop\`, as JSON-RPC over HTTP.
+`;
+
+const EXAMPLE = `A subscription from a script in the checkout, on any Node that runs it (Node 20 has no WebSocket of its own):
+
+\`\`\`js
+import WebSocket from 'ws';
+
+const socket = new WebSocket('ws://127.0.0.1:26601');
+const call = { jsonrpc: '2.0', id: 1, method: 'subscribe', params: { kind: 'blocks' } };
+socket.on('open', () => socket.send(JSON.stringify(call)));
+socket.on('message', (text) => {
+  const { error, method, params } = JSON.parse(text);
+  if (error !== undefined) throw new Error(error.message);
+  if (method === 'subscription') console.log(params.kind, params.height ?? params.message);
+});
+\`\`\`
 `;
 
 /** The page, from the exports of the client package. */
@@ -52,6 +68,7 @@ export function render({ contract, notification, openRpc, MAX_BATCH_CALLS, PROTO
   parts.push(
     'A subscription that ends by itself says so with `kind: "ended"`: a reader that is too slow (`subscription/slow`) subscribes again\nfrom the height `from` and misses nothing.\n',
   );
+  parts.push(EXAMPLE);
   const rows = [
     ...Object.entries(PROTOCOL_ERRORS).map(([kind, code]) => row([String(code), '`rpc/invalid`', `JSON-RPC: ${kind}`])),
     ...Object.entries(RPC_ERRORS).map(([code, number]) => row([String(number), `\`${code}\``, ''])),

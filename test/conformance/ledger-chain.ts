@@ -57,6 +57,7 @@ export const genesisState: LedgerGenesis = {
   feePerByte: 1n,
   maximumDataBytes: 65_536,
   unbondingDelay: 5,
+  unbondingHours: 0,
   stakeUnit: 1_000_000n,
 };
 
@@ -158,9 +159,13 @@ export class LedgerChain {
     this.ledger = ledger;
   }
 
-  static async begin(store: Store = new MemoryStore(), options: Partial<LedgerOptions> = {}): Promise<LedgerChain> {
+  static async begin(
+    store: Store = new MemoryStore(),
+    options: Partial<LedgerOptions> = {},
+    from: GenesisView = genesis,
+  ): Promise<LedgerChain> {
     const ledger = await openLedger(store, options);
-    await ledger.initChain(genesis);
+    await ledger.initChain(from);
     return new LedgerChain(ledger);
   }
 

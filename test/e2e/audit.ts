@@ -1,5 +1,6 @@
 import { fromBase64 } from '@quorate/client';
 import { sha256 } from '@quorate/crypto';
+import { fromHex } from '@quorate/kernel';
 import { decodeAccount, parseAddress } from '@quorate/ledger';
 import { expect } from 'vitest';
 import type { Network } from './network.ts';
@@ -54,6 +55,16 @@ async function balanceOf(node: NodeProcess, address: string): Promise<bigint> {
   const data = Buffer.from(parseAddress(sha256, address)).toString('base64');
   const { value } = await node.client.query({ path: 'account', data });
   return value === '' ? 0n : decodeAccount(fromBase64(value)).balance;
+}
+
+/** Who signed the certificate that makes a block final. */
+export async function signersOf(node: NodeProcess, height: number): Promise<number[]> {
+  const { finality } = await node.client.block(height);
+  if (finality.grade !== 'final') throw new Error(`${node.name}: block ${height} is ${finality.grade}`);
+  const bitmap = fromHex(finality.certificate.signers);
+  return Array.from({ length: 8 * bitmap.length }, (_, signer) => signer).filter(
+    (signer) => ((bitmap[signer >> 3] ?? 0) & (1 << (signer & 7))) !== 0,
+  );
 }
 
 /** Block for block, the nodes have the same chain. */

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { createPureSuites } from '@quorate/crypto';
-import { encode, type SecretKey } from '@quorate/kernel';
+import { createPureSuites, sha256 } from '@quorate/crypto';
+import { decode, encode, headerDigest, type SecretKey, type Statement, signedBytes } from '@quorate/kernel';
 import { type SimplexMessage, simplexMessageCodec } from '@quorate/simplex';
 import { afterEach, describe, expect, it } from 'vitest';
 import { envelopeCodec, gossipCodec, syncCodec } from '../../packages/replica/src/wire.ts';
-import { audit } from './audit.ts';
-import { HostilePeer, message } from './hostile.ts';
+import { audit, signersOf } from './audit.ts';
+import { type Heard, HostilePeer, message, wholeMessage } from './hostile.ts';
 import { Network, readNodeKey } from './network.ts';
 import { Payments } from './payments.ts';
 import { type NodeProcess, until } from './process.ts';
@@ -97,6 +97,12 @@ describe('a hostile peer', () => {
     for (const epoch of [0, 1, 2, 2 ** 40]) for (let view = 1; view < 50; view++) replayer.raw(forgedVote(epoch, view));
     const asking = encode(syncCodec, { kind: 'wantRange', request: 1, from: 1, count: 256 });
     for (let i = 0; i < 2000; i++) replayer.raw(message(SYNC, asking));
+    // It has no vote: nothing of that reaches the rules of the protocol.
+    await until('its votes to be refused', async () => {
+      const { counters } = await victim.client.status();
+      const refused = (counters['dropped.votes-observer'] ?? 0) >= 49;
+      return refused && (counters['dropped.votes-later-epoch'] ?? 0) >= 2 * 49;
+    });
     await network.progress(3);
     const heard = replayer.heard.filter(({ type, payload }) => type <= SYNC && payload.length > 0);
     expect(heard.length).toBeGreaterThan(0);
@@ -171,7 +177,7 @@ describe('a hostile peer', () => {
     const key = await readNodeKey(impersonated.home);
     await impersonated.stop();
     const others = network.nodes.slice(0, 3);
-    const { epoch, view } = await network.node(0).client.status();
+    const { epoch } = await network.node(0).client.status();
     for (const [index, victim] of others.entries()) {
       const peer = await attack(network, victim, key);
       for (let i = 0; i < 20; i++) {
@@ -190,13 +196,119 @@ describe('a hostile peer', () => {
       await gone(again);
       expect(again.refusal).toMatch(/banned/);
     }
-    // Forged votes in its name count for nothing, whoever reads them.
-    expect(view).toBeGreaterThan(0);
     await network.progress(5, others);
     await payments.more(5);
     await audit(network, { payments, nodes: others });
   });
+
+  it('forges votes of a validator that count for nothing, and is expelled for them', { timeout: 240_000 }, async () => {
+    const network = await Network.create({ epochLength: 8 });
+    await network.run();
+    const payments = await Payments.open(network);
+    payments.start();
+    const forged = network.node(3);
+    const [node, voting] = [await readNodeKey(forged.home), await network.votingKey(forged)];
+    const [first, second, third] = [network.node(0), network.node(1), network.node(2)];
+    await network.reach(9); // the second epoch
+    await payments.stop();
+    await forged.stop();
+    await third.stop();
+    await network.reach(Math.max(...(await network.heights([first, second]))), [first, second]);
+
+    // Two of four do not make a quorum: a third vote that counted would.
+    const chainId = 'other';
+    const forgeries: readonly [victim: NodeProcess, signature: (statement: Statement) => Uint8Array][] = [
+      [first, () => new Uint8Array(randomBytes(64))],
+      [second, (statement) => voting.sign(signedBytes(chainId, statement))],
+      [third, (statement) => voting.sign(signedBytes(network.genesis.chainId, { ...statement, epoch: 0 }))],
+    ];
+    const forgers = new Map<NodeProcess, HostilePeer>();
+    const forge = async (victim: NodeProcess): Promise<HostilePeer> => {
+      const signature = forgeries.find(([of]) => of === victim)?.[1] ?? (() => new Uint8Array(64));
+      const peer = await attack(network, victim, node);
+      const signer = network.genesis.validators.indexOfPeer(forged.peer) ?? 0;
+      peer.onFrame = (frame) => {
+        for (const statement of votedIn(network, frame)) {
+          const vote: SimplexMessage = { kind: 'vote', vote: { statement, signer, signature: signature(statement) } };
+          const payload = encode(simplexMessageCodec, vote);
+          peer.raw(message(VOTES, encode(envelopeCodec, { epoch: statement.epoch, payload })));
+        }
+      };
+      forgers.set(victim, peer);
+      return peer;
+    };
+    const stuck = await network.heights([first, second]);
+    for (const victim of [first, second]) await forge(victim);
+    for (const victim of [first, second]) {
+      await until(`${victim.name} to refuse forged votes`, async () => (await blamed(victim)) >= 1);
+    }
+    expect(await network.heights([first, second])).toEqual(stuck);
+
+    // In somebody else's name, and of epochs that are over or far away.
+    const liar = forgers.get(first);
+    const { epoch, view, counters } = await first.client.status();
+    expect(epoch).toBeGreaterThan(0);
+    const other = network.genesis.validators.indexOfPeer(second.peer) ?? 0;
+    const statement: Statement = { kind: 'nullify', epoch, view };
+    const stolen: SimplexMessage = {
+      kind: 'vote',
+      vote: { statement, signer: other, signature: new Uint8Array(64) },
+    };
+    liar?.raw(message(VOTES, encode(envelopeCodec, { epoch, payload: encode(simplexMessageCodec, stolen) })));
+    for (const at of [epoch - 1, epoch + 7]) liar?.raw(forgedVote(at, view));
+    await until('them to be refused', async () => {
+      const now = await first.client.status();
+      const more = (name: string): boolean => (now.counters[name] ?? 0) > (counters[name] ?? 0);
+      const stolenVotes = now.engine.dropped['impersonated vote'] ?? 0;
+      return more('dropped.votes-old-epoch') && more('dropped.votes-later-epoch') && stolenVotes === 1;
+    });
+    expect(await network.heights([first, second])).toEqual(stuck);
+
+    // With the third one back the network goes on, and whoever forges is shown the door by everybody.
+    third.start();
+    const others = [first, second, third];
+    await network.progress(2, others);
+    await forge(third);
+    payments.start(() => others);
+    for (const victim of others) {
+      const peer = forgers.get(victim);
+      await until(`${victim.name} to expel the forger`, () => peer?.closed === true);
+      expect(peer?.refusal).toMatch(/expelled: sent a .* vote of view \d+ with a bad signature/);
+      expect((await victim.client.status()).counters.expelled).toBe(1);
+    }
+    await network.progress(5, others);
+    await payments.more(5);
+    const top = await first.height();
+    const signer = network.genesis.validators.indexOfPeer(forged.peer) ?? 0;
+    for (let height = Math.max(...stuck) + 2; height <= top; height++) {
+      for (const node of others) expect(await signersOf(node, height)).not.toContain(signer);
+    }
+    await audit(network, { payments, nodes: others });
+  });
 });
+
+/** What a node says it voted for in a frame, and that a validator which agrees would sign next. */
+function votedIn(network: Network, frame: Heard): Statement[] {
+  const bytes = frame.type === VOTES ? wholeMessage(frame) : null;
+  if (bytes === null) return [];
+  const said = decode(simplexMessageCodec, decode(envelopeCodec, bytes).payload);
+  if (said.kind === 'vote') {
+    const { statement } = said.vote;
+    return statement.kind === 'notarize' ? [statement, { ...statement, kind: 'finalize' }] : [statement];
+  }
+  if (said.kind !== 'proposal') return [];
+  const { epoch, view } = said.header;
+  const block = headerDigest(sha256, network.genesis.chainId, said.header);
+  return [
+    { kind: 'notarize', epoch, view, block },
+    { kind: 'finalize', epoch, view, block },
+  ];
+}
+
+/** How often a node found that a validator misbehaved. */
+async function blamed(victim: NodeProcess): Promise<number> {
+  return (await victim.client.status()).counters['blamed.misbehaved'] ?? 0;
+}
 
 async function late(deadline: number): Promise<false> {
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, deadline - performance.now())));

@@ -13,12 +13,21 @@ import {
 } from '../../packages/node/src/transport/frames.ts';
 import { type Hello, helloCodec, readRefusal, WIRE_PROTOCOL } from '../../packages/node/src/transport/hello.ts';
 
+/** A frame that came. */
+export interface Heard {
+  readonly type: number;
+  readonly flags: number;
+  readonly payload: Uint8Array;
+}
+
 /** A peer that has a valid node key and keeps to no rule. */
 export class HostilePeer {
   readonly #socket: TLSSocket;
   readonly #reader = new FrameReader();
+  /** Called with every frame that comes. */
+  onFrame: (frame: Heard) => void = () => {};
   /** Payloads of the frames that came, with their type and flags: something to play back. */
-  readonly heard: { readonly type: number; readonly flags: number; readonly payload: Uint8Array }[] = [];
+  readonly heard: Heard[] = [];
   /** Why the other end hung up, if it said so. */
   refusal: string | null = null;
   closed = false;
@@ -28,9 +37,10 @@ export class HostilePeer {
     socket.on('data', (chunk) => {
       this.#reader.feed(chunk);
       for (let frame = this.#reader.next(); frame !== null; frame = this.#reader.next()) {
+        const heard = { type: frame.type, flags: frame.flags, payload: new Uint8Array(frame.payload) };
         if (frame.type === FRAME.refuse) this.refusal = readRefusal(frame.payload);
-        else if (this.heard.length < 10_000)
-          this.heard.push({ type: frame.type, flags: frame.flags, payload: new Uint8Array(frame.payload) });
+        else if (this.heard.length < 10_000) this.heard.push(heard);
+        this.onFrame(heard);
       }
     });
     socket.on('error', () => {});
@@ -112,4 +122,11 @@ export function message(type: number, payload: Uint8Array): Uint8Array {
   view.setUint32(4, payload.length, true);
   framed.set(payload, 8);
   return framed;
+}
+
+/** The message in a frame that holds a whole one, or null. */
+export function wholeMessage({ flags, payload }: Heard): Uint8Array | null {
+  if (flags !== FIRST || payload.length < 4) return null;
+  const length = new DataView(payload.buffer, payload.byteOffset).getUint32(0, true);
+  return payload.length === 4 + length ? payload.subarray(4) : null;
 }

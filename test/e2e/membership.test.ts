@@ -1,11 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { accountAddress, bondOf, generateAccountKey, parseOffer, Sender } from '@quorate/client';
-import { createPureSuites, encryptKey, initialiseGate, sha256 } from '@quorate/crypto';
-import { toHex } from '@quorate/kernel';
+import { sha256 } from '@quorate/crypto';
 import { parseAddress } from '@quorate/ledger';
-import { NodeDisk, writeKeyText } from '@quorate/node';
+import { HOME } from '@quorate/node';
 import { expect, it } from 'vitest';
 import { audit } from './audit.ts';
 import { Network } from './network.ts';
@@ -21,17 +19,14 @@ it('replaces the current leader by a fifth validator at an epoch boundary, under
   const network = await Network.create({ epochLength: EPOCH });
   await network.run();
   const payments = await Payments.open(network);
-  const { faucet, genesis } = network;
+  const { faucet } = network;
   if (faucet === null) throw new Error('no faucet');
 
   const fifth = await network.addObserver('validator-4');
-  const voting = createPureSuites()
-    .get('ed25519')
-    .secretFromSeed(new Uint8Array(randomBytes(32)));
-  await writeKeyText(fifth.home, 'validator', encryptKey(voting, 'validator', { plain: true }));
-  const disk = await NodeDisk.open(fifth.home);
-  await initialiseGate({ chainId: genesis.chainId, secret: voting }, { disk });
-  await disk.close();
+  const keyFile = join(fifth.home, HOME.validatorKey);
+  const made = await quorate(['keys', 'new', keyFile, '--kind', 'validator', '--plain', '--json']);
+  expect(made.code, made.stderr).toBe(0);
+  const { publicKey }: { publicKey: string } = JSON.parse(made.stdout);
   fifth.start();
   payments.start();
   await payments.more(3);
@@ -56,12 +51,23 @@ it('replaces the current leader by a fifth validator at an epoch boundary, under
   expect(bonded.code, bonded.stderr).toBe(0);
   expect(JSON.parse(bonded.stdout)).toMatchObject({ status: 'final', receipt: { code: 0 } });
 
-  const { engine, epoch } = await until('a leader', async () => {
-    const status = await network.node(0).client.status();
-    return status.engine.leader === null ? null : status;
+  // Its key is new and its gate says so: it votes in the first epoch it is in.
+  const member = await until('the new validator to be in the set', async () => {
+    const status = await fifth.client.status();
+    return status.role === 'validator' ? status : null;
   });
-  const leader = (await network.node(0).client.validators(epoch)).members[engine.leader ?? 0];
-  if (leader === undefined) throw new Error('the leader is in no set');
+  const voter = await until('the new validator to vote', async () => {
+    const status = await fifth.client.status();
+    return status.silent === null ? status : null;
+  });
+  expect(voter.epoch).toBe(member.epoch);
+
+  const leader = await until('a leader other than the new one', async () => {
+    const { engine, epoch } = await network.node(0).client.status();
+    const { members } = await network.node(0).client.validators(epoch);
+    const found = engine.leader === null ? undefined : members[engine.leader];
+    return found?.peer === fifth.peer ? null : found;
+  });
   const removed = network.nodes.find(({ peer }) => peer === leader.peer);
   if (removed === undefined) throw new Error('the leader is none of the nodes');
   const unbonded = await quorate([
@@ -77,7 +83,7 @@ it('replaces the current leader by a fifth validator at an epoch boundary, under
     return set.members.some(({ publicKey }) => publicKey === leader.publicKey) ? null : set;
   });
   expect(next.members).toHaveLength(4);
-  expect(next.members.map(({ publicKey }) => publicKey)).toContain(toHex(voting.publicKey));
+  expect(next.members.map(({ publicKey }) => publicKey)).toContain(publicKey);
   // Through the whole next epoch and beyond, everybody: the removed one follows, the new one votes.
   await network.reach(EPOCH * (next.epoch + 1) + 5, network.nodes, 120_000);
   expect((await removed.client.status()).role).toBe('observer');

@@ -2,7 +2,7 @@ import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createPureSuites, decryptKey, encryptKey } from '@quorate/crypto';
+import { createPureSuites, decryptKey, encryptKey, readKeyFile } from '@quorate/crypto';
 import { type Genesis, type SecretKey, toHex, ValidatorSet } from '@quorate/kernel';
 import { readConfigFile, readKeyText, writeConfigFile, writeGenesis, writeKeyText } from '@quorate/node';
 import { onTestFailed, onTestFinished } from 'vitest';
@@ -14,6 +14,8 @@ import { Witness } from './witness.ts';
 
 export interface NetworkOptions {
   readonly validators?: number;
+  /** Weight of each validator, in units of what one has otherwise; all the same when not given. */
+  readonly weights?: readonly number[];
   /** Small, so that a test is quick; large enough for a busy machine. */
   readonly delta?: number;
   readonly epochLength?: number;
@@ -74,7 +76,15 @@ export class Network {
 
   /** Makes homes and keys; nothing runs yet. Everything is killed and removed when the test of the caller ends. */
   static async create(options: NetworkOptions = {}): Promise<Network> {
-    const { validators = 4, delta = 200, epochLength = 10_000, upgradeHeight = 0, app, namespaces } = options;
+    const { weights } = options;
+    const {
+      validators = weights?.length ?? 4,
+      delta = 200,
+      epochLength = 10_000,
+      upgradeHeight = 0,
+      app,
+      namespaces,
+    } = options;
     const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'quorate-e2e-')));
     const port = await freePorts(PORTS_PER_NODE * (validators + 4));
     const config = {
@@ -99,7 +109,8 @@ export class Network {
       sealing: { plain: true },
       config,
     });
-    const genesis = changed(testnet.genesis, options);
+    const voting = await Promise.all(testnet.homes.map(({ home }) => votingKeyOf(home)));
+    const genesis = changed(testnet.genesis, options, voting);
     const { faucet } = testnet;
     const network = new Network({
       folder,
@@ -268,23 +279,37 @@ function tail(node: NodeProcess): string {
   return node.log().trimEnd().split('\n').slice(-12).join('\n').slice(-6000);
 }
 
-/** Genesis as the options want it: no addresses when proxies stand in between, other parameters of the ledger. */
-function changed(genesis: Genesis, options: NetworkOptions): Genesis {
-  const members = genesis.validators.members.map((member) => ({ ...member, address: '' }));
-  const state: object = JSON.parse(new TextDecoder().decode(genesis.appState));
+/**
+ * Genesis as the options want it: no addresses when proxies stand in between, other weights, with the stake that gives them, other
+ * parameters of the ledger. `voting` are the voting keys in the order of the homes.
+ */
+function changed(genesis: Genesis, options: NetworkOptions, voting: readonly string[]): Genesis {
+  const times = (publicKey: string): number => options.weights?.[voting.indexOf(publicKey)] ?? 1;
+  const members = genesis.validators.members.map((member) => ({
+    ...member,
+    weight: member.weight * times(toHex(member.publicKey)),
+    address: options.proxied === true ? '' : member.address,
+  }));
+  const state: { stakes?: { publicKey: string; amount: string }[] } = JSON.parse(
+    new TextDecoder().decode(genesis.appState),
+  );
+  const stakes = state.stakes?.map((stake) => ({
+    ...stake,
+    amount: String(BigInt(stake.amount) * BigInt(times(stake.publicKey))),
+  }));
   return {
     ...genesis,
     time: options.genesisTime ?? genesis.time,
-    validators: options.proxied === true ? new ValidatorSet(members) : genesis.validators,
+    validators: new ValidatorSet(members),
     appState:
-      options.appState === undefined
+      options.appState === undefined && options.weights === undefined
         ? genesis.appState
-        : new TextEncoder().encode(JSON.stringify({ ...state, ...options.appState })),
+        : new TextEncoder().encode(JSON.stringify({ ...state, stakes, ...options.appState })),
   };
 }
 
 /** Changes settings in a home's configuration file, section by section. */
-async function changeConfig(
+export async function changeConfig(
   home: string,
   changes: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
 ): Promise<void> {
@@ -295,6 +320,11 @@ async function changeConfig(
 
 async function readAccountKey(file: string): Promise<SecretKey> {
   return decryptKey(await readFile(file, 'utf8'), 'account', null, createPureSuites());
+}
+
+/** The public voting key of a home, in hexadecimal. */
+async function votingKeyOf(home: string): Promise<string> {
+  return toHex(readKeyFile((await readKeyText(home, 'validator')) ?? '').publicKey);
 }
 
 /** The node key of a home. */

@@ -1,5 +1,4 @@
-import { fromHex } from '@quorate/kernel';
-import { audit } from './audit.ts';
+import { audit, signersOf } from './audit.ts';
 import { Network } from './network.ts';
 import { Payments } from './payments.ts';
 import { until } from './process.ts';
@@ -8,15 +7,20 @@ import { until } from './process.ts';
  * Kills a validator that has so many blocks behind it, starts it again, and returns the milliseconds until its signature stands in
  * the certificate of a later block.
  */
-export async function restartAfter(options: { readonly height: number; readonly validators: 1 | 4 }): Promise<number> {
-  const { height, validators } = options;
-  const network = await Network.create({ validators, delta: 1000 });
+export async function restartAfter(options: {
+  readonly height: number;
+  readonly validators: 1 | 4;
+  /** Decides for how long the others wait for the killed one when it leads; that of a real network unless told otherwise. */
+  readonly delta?: number;
+}): Promise<number> {
+  const { height, validators, delta = 1000 } = options;
+  const network = await Network.create({ validators, delta });
   await network.run();
   const node = network.node(0);
   const others = network.nodes.slice(1);
   const payments = await Payments.open(network, validators === 1 ? 32 : 3);
   payments.start(() => (validators === 1 ? [node] : others));
-  await network.reach(height, [node], 60_000 + 60 * height);
+  await network.reach(height, [node], 60_000 + 150 * height);
   await network.kill([node]);
   const began = performance.now();
   const stopped = Math.max(height, ...(await Promise.all(others.map((other) => other.height()))));
@@ -24,11 +28,7 @@ export async function restartAfter(options: { readonly height: number; readonly 
   await until('the validator to vote again', async () => {
     const { height: top, signer } = await node.client.status().catch(() => ({ height: 0, signer: null }));
     if (signer === null || top <= stopped) return false;
-    const block = await node.client.block(top).catch(() => null); // final, but not executed yet
-    if (block === null) return false;
-    const { finality } = block;
-    const bitmap = finality.grade === 'final' ? fromHex(finality.certificate.signers) : new Uint8Array();
-    return ((bitmap[signer >> 3] ?? 0) & (1 << (signer & 7))) !== 0;
+    return (await signersOf(node, top).catch((): number[] => [])).includes(signer); // final, but not executed yet
   });
   const took = performance.now() - began;
   process.stderr.write(`after ${height} blocks of ${validators}: voting again in ${Math.round(took)} ms\n`);

@@ -56,6 +56,12 @@ export interface NetworkOptions {
   readonly forgetful?: boolean;
   /** Whether a message from one to another passes at this time. */
   readonly passes?: (now: number, from: SignerIndex, to: SignerIndex, message: SimplexMessage) => boolean;
+  /** Byzantine validators that run an honest engine on each side of the network under one key, and where each other one is. */
+  readonly twins?: {
+    readonly of: readonly SignerIndex[];
+    readonly side: (index: SignerIndex) => number;
+    readonly healAt: number;
+  };
 }
 
 interface Event {
@@ -79,11 +85,18 @@ export class Node {
   timers = new Map<TimerKey, number>();
   wants = new Map<Digest, BlockRef>();
   evidence: Evidence[] = [];
+  /** What justified its final blocks and made them final. */
+  readonly committed: Certificate[] = [];
+  forks: Extract<Effect<SimplexMessage>, { kind: 'forked' }>[] = [];
   ended = 0;
   highest = 0;
 
-  constructor(index: SignerIndex, engine: Engine, floor: Block) {
+  /** Of a network whose Byzantine validators are on both sides. */
+  readonly side: number;
+
+  constructor(index: SignerIndex, engine: Engine, floor: Block, side = 0) {
     this.index = index;
+    this.side = side;
     this.engine = engine;
     this.floor = floor;
   }
@@ -111,9 +124,11 @@ export class Network {
     this.validators = validatorsOf(options.weights);
     if (options.quorum !== undefined) Object.defineProperty(this.validators, 'quorum', { value: options.quorum });
     this.genesis = genesisOf(this.validators);
-    this.nodes = options.weights.map(
-      (_, index) => new Node(index, this.#engine(index, this.genesis, 0, null), this.genesis),
-    );
+    const { twins } = options;
+    const node = (index: SignerIndex, side: number): Node =>
+      new Node(index, this.#engine(index, this.genesis, 0, null), this.genesis, side);
+    this.nodes = options.weights.map((_, index) => node(index, twins?.side(index) ?? 0));
+    for (const index of twins?.of ?? []) this.nodes.push(node(index, 1 - (twins?.side(index) ?? 0)));
     for (const node of this.nodes) this.at(Math.floor(this.random() * 20), () => this.#start(node));
     for (let i = 0; i < (options.crashes ?? 0); i++) {
       const node = this.nodes[Math.floor(this.random() * this.nodes.length)] as Node;
@@ -127,7 +142,7 @@ export class Network {
   }
 
   isHonest(index: SignerIndex): boolean {
-    return this.options.byzantine?.has(index) !== true;
+    return this.options.byzantine?.has(index) !== true && this.options.twins?.of.includes(index) !== true;
   }
 
   get honest(): Node[] {
@@ -228,12 +243,11 @@ export class Network {
   perform(node: Node, effect: Effect<SimplexMessage>): void {
     switch (effect.kind) {
       case 'send': {
-        const to = this.nodes.find((peer) => peerOf(peer.index) === effect.to);
-        if (to !== undefined) this.transmit(node, to, effect.message);
+        for (const to of this.nodes) if (peerOf(to.index) === effect.to) this.transmit(node, to, effect.message);
         return;
       }
       case 'broadcast':
-        for (const to of this.nodes) if (to !== node) this.transmit(node, to, effect.message);
+        for (const to of this.nodes) if (to.index !== node.index) this.transmit(node, to, effect.message);
         return;
       case 'setTimer': {
         node.timers.set(effect.timer, effect.at);
@@ -276,7 +290,12 @@ export class Network {
         const last = build.lastOfEpoch ? { nextValidatorsRoot: digestOfText('next set') } : {};
         const parentView = build.parent === this.genesis ? 0 : build.parent.ref.view;
         const fields = build.content === 'empty' ? { ...common, ...copied, ...last } : { ...common, ...last };
-        const block = childOf(build.parent, parentView, fields, `of view ${build.view}`);
+        const block = childOf(
+          build.parent,
+          parentView,
+          fields,
+          `of view ${build.view}${node.side === 0 ? '' : ' on the other side'}`,
+        );
         node.blocks.set(block.ref.digest, block);
         this.#built.set(block.header, block);
         this.#later(node, 1 + this.random() * 3, { kind: 'built', request: effect.request, block });
@@ -309,6 +328,9 @@ export class Network {
       case 'evidence':
         node.evidence.push(effect.evidence);
         return;
+      case 'forked':
+        node.forks.push(effect);
+        return;
       case 'blame':
         if (this.nodes.some((peer) => peerOf(peer.index) === effect.peer && this.isHonest(peer.index))) {
           this.faults.push(`${node.index} blames the honest ${effect.peer.slice(0, 2)}: ${effect.reason}`);
@@ -316,8 +338,15 @@ export class Network {
     }
   }
 
+  /** Whether one hears the other. */
+  #meets(a: Node, b: Node): boolean {
+    const { twins } = this.options;
+    return twins === undefined || a.side === b.side || this.now >= twins.healAt;
+  }
+
   transmit(from: Node, to: Node, message: SimplexMessage): void {
     const { options } = this;
+    if (!this.#meets(from, to)) return;
     const stable = this.now >= options.stableAt;
     if (options.passes?.(this.now, from.index, to.index, message) === false) return;
     if (!stable && this.random() < (options.loss ?? 0)) return;
@@ -344,7 +373,8 @@ export class Network {
   #seek(node: Node, ref: BlockRef, life: number): void {
     if (node.life !== life || !node.wants.has(ref.digest)) return;
     const own = node.blocks.get(ref.digest);
-    const found = own ?? this.nodes.find((peer) => peer.up && peer.blocks.has(ref.digest))?.blocks.get(ref.digest);
+    const holder = this.nodes.find((peer) => peer.up && this.#meets(node, peer) && peer.blocks.has(ref.digest));
+    const found = own ?? holder?.blocks.get(ref.digest);
     if (found !== undefined && (own !== undefined || this.now >= this.options.stableAt || this.random() < 0.5)) {
       node.wants.delete(ref.digest);
       node.blocks.set(ref.digest, found);
@@ -362,6 +392,9 @@ export class Network {
   #finalized(node: Node, { commit, finality }: Extract<Effect<SimplexMessage>, { kind: 'finalized' }>): void {
     if (!this.isHonest(node.index)) return;
     const block = commit.blocks[0] as Block;
+    if (this.options.twins !== undefined) {
+      node.committed.push(...commit.justification, ...(finality.grade === 'final' ? [finality.certificate] : []));
+    }
     const { digest } = block.ref;
     this.#mixText(`${node.index} finalized ${commit.index} ${digest}`);
     if (commit.index !== block.header.height)

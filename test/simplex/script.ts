@@ -371,6 +371,13 @@ export class Script {
       }
       case 'epochEnded':
         return `epoch ${effect.epoch} ended with ${this.#name(effect.last.ref.digest)} by ${this.#certificate(effect.proof)}`;
+      case 'forked': {
+        const certificates = [effect.first, effect.second].flatMap((one) =>
+          one === null ? [] : [this.#certificate(one)],
+        );
+        const branch = effect.commits.map(({ previous }) => this.#name(previous)).join(' ');
+        return `fork: ${certificates.join(' and ')}${branch === '' ? '' : `, on ${branch}`}`;
+      }
       case 'evidence':
         return `evidence ${effect.evidence.kind} of ${effect.evidence.first.signer}`;
       case 'blame':

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { blockCommand, queryCommand, statusCommand, validatorsCommand } from './commands/ask.ts';
 import { devnetCommand } from './commands/devnet.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { evidenceCommand } from './commands/evidence.ts';
 import { keysCommand } from './commands/keys.ts';
 import { loadCommand } from './commands/load.ts';
 import { snapshotCommand } from './commands/snapshot.ts';
@@ -25,6 +26,7 @@ const program = new Command('quorate')
   .addCommand(accountCommand())
   .addCommand(verifyCommand())
   .addCommand(validatorsCommand())
+  .addCommand(evidenceCommand())
   .addCommand(blockCommand())
   .addCommand(queryCommand())
   .addCommand(loadCommand())

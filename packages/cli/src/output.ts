@@ -75,5 +75,8 @@ const MAX_AMOUNT = 2n ** 64n - 1n;
 /** A token amount given as text. Throws `config/invalid` naming the flag. */
 export function amount(flag: string, text: string): bigint {
   if (/^[1-9][0-9]{0,19}$/.test(text) && BigInt(text) <= MAX_AMOUNT) return BigInt(text);
-  throw new QuorateError('config/invalid', `${flag}: ${JSON.stringify(text)} is not an amount from 1 to ${MAX_AMOUNT}`);
+  throw new QuorateError(
+    'config/invalid',
+    `${flag}: ${JSON.stringify(text)} is not a whole number of the token's smallest unit, from 1 to ${MAX_AMOUNT}`,
+  );
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { createPureSuites, encryptKey, initialiseGate, type KeySealing, readKeyFile, sha256 } from '@quorate/crypto';
 import {
@@ -21,6 +22,7 @@ import {
 import {
   loadConfig,
   NodeDisk,
+  parseAddress,
   readConfigFile,
   readGenesis,
   writeConfigFile,
@@ -39,6 +41,8 @@ export interface TestnetOptions {
   readonly mechanism: string;
   /** Host of each validator, in turn; all on this machine when empty. */
   readonly hosts: readonly string[];
+  /** Host on which every node listens for peers, when that is not the one by which they dial it: behind NAT, in a container. */
+  readonly listen?: string;
   /** Ports of the first validator; on one host each further one takes the next ten. */
   readonly p2pPort: number;
   readonly rpcPort: number;
@@ -77,7 +81,9 @@ interface Member {
   readonly name: string;
   readonly voting: SecretKey;
   readonly node: SecretKey;
+  /** Where peers dial it, and where it listens. */
   readonly p2p: string;
+  readonly listen: string;
   readonly rpcHost: string;
   readonly rpcPort: number;
 }
@@ -92,10 +98,6 @@ export async function createTestnet(options: TestnetOptions): Promise<Testnet> {
   const port = Math.max(options.p2pPort, options.rpcPort) + last;
   if (port > MAX_PORT)
     throw new QuorateError('config/invalid', `port ${port} is above ${MAX_PORT}: begin with a lower one`);
-  await naming('', mkdir(folder, { recursive: true, mode: 0o700 }));
-  if ((await naming('', readdir(folder))).length > 0) {
-    throw new QuorateError('config/invalid', `${folder} is not empty: name a new folder, keys are never overwritten`);
-  }
   const suites = createPureSuites();
   const members = Array.from({ length: options.validators }, (_, index): Member => {
     const host = options.hosts[index % Math.max(1, options.hosts.length)] ?? '127.0.0.1';
@@ -104,11 +106,16 @@ export async function createTestnet(options: TestnetOptions): Promise<Testnet> {
       name: `validator-${index}`,
       voting: suites.get(options.suite).secretFromSeed(randomBytes(32)),
       node: suites.get('ed25519').secretFromSeed(randomBytes(32)),
-      p2p: `${host}:${options.p2pPort + shift}`,
+      p2p: dialled(host, options.p2pPort + shift),
+      listen: addressAt('--listen', options.listen ?? host, options.p2pPort + shift),
       rpcHost: '127.0.0.1',
       rpcPort: options.rpcPort + shift,
     };
   });
+  await naming('', mkdir(folder, { recursive: true, mode: 0o700 }));
+  if ((await naming('', readdir(folder))).length > 0) {
+    throw new QuorateError('config/invalid', `${folder} is not empty: name a new folder, keys are never overwritten`);
+  }
   const faucetKey = suites.get('ed25519').secretFromSeed(randomBytes(32));
   const genesis = genesisOf(options, members, faucetKey);
   const homes: TestnetHome[] = [];
@@ -117,8 +124,8 @@ export async function createTestnet(options: TestnetOptions): Promise<Testnet> {
     await writeGenesis(home, genesis);
     await writeConfigFile(home, {
       ...options.config,
-      p2p: { listen: member.p2p },
-      rpc: { ...rpcSection(options.config), host: member.rpcHost, port: member.rpcPort },
+      p2p: { ...section(options.config, 'p2p'), listen: member.listen },
+      rpc: { ...section(options.config, 'rpc'), host: member.rpcHost, port: member.rpcPort },
     });
     await writeKeyText(home, 'validator', encryptKey(member.voting, 'validator', sealing));
     await writeKeyText(home, 'node', encryptKey(member.node, 'node', sealing));
@@ -151,8 +158,30 @@ export async function openTestnet(folder: string): Promise<Testnet> {
   return { genesis: await readGenesis(join(folder, names[0] ?? '')), homes, faucet };
 }
 
-function rpcSection(config: Readonly<Record<string, unknown>>): object {
-  return typeof config.rpc === 'object' && config.rpc !== null ? config.rpc : {};
+/** `host:port`, with the brackets that an IPv6 address needs. Throws `config/invalid` naming the flag. */
+function addressAt(flag: string, host: string, port: number): string {
+  const address = isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
+  if (parseAddress(address) === null) {
+    throw new QuorateError(
+      'config/invalid',
+      `${flag}: ${JSON.stringify(host)} is no host: give a name or an IP address`,
+    );
+  }
+  return address;
+}
+
+/** An address of {@link addressAt} that others can reach. */
+function dialled(host: string, port: number): string {
+  if (/^(0\.0\.0\.0|\[?::\]?)$/.test(host)) {
+    const problem = 'is no host that peers can dial: name each by what reaches it, and listen there with --listen';
+    throw new QuorateError('config/invalid', `--hosts: ${host} ${problem}`);
+  }
+  return addressAt('--hosts', host, port);
+}
+
+function section(config: Readonly<Record<string, unknown>>, name: string): object {
+  const found = config[name];
+  return typeof found === 'object' && found !== null ? found : {};
 }
 
 function genesisOf(options: TestnetOptions, members: readonly Member[], faucet: SecretKey): Genesis {

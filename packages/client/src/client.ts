@@ -1,7 +1,7 @@
 import { sha256 } from '@quorate/crypto';
 import { type Digest, decode, type Genesis, genesisCodec, QuorateError, toHex } from '@quorate/kernel';
 import { type EpochClaim, epochClaimCodec, type FinalityClaim, finalityClaimCodec } from '@quorate/light';
-import { fromBase64 } from './base64.ts';
+import { fromBase64, toBase64 } from './base64.ts';
 import { packTransactions } from './batch.ts';
 import {
   type CheckedParams,
@@ -138,6 +138,11 @@ export class Client {
 
   evidence(limit?: number, options?: CallOptions): Promise<Result<'evidence'>> {
     return this.call('evidence', limit === undefined ? {} : { limit }, options);
+  }
+
+  /** Offers one piece of evidence, in the canonical codec. Safe to repeat: an offence counts once. */
+  submitEvidence(evidence: Uint8Array, options?: CallOptions): Promise<Result<'submitEvidence'>> {
+    return this.call('submitEvidence', { evidence: toBase64(evidence) }, options);
   }
 
   account(address: string, options?: CallOptions): Promise<Result<'account'>> {

@@ -1,3 +1,4 @@
+import { MAX_SIGNATURE_BYTES } from '@quorate/kernel';
 import { z } from 'zod';
 import { MAX_BATCH_TRANSACTIONS } from './batch.ts';
 import type { RpcErrorCode } from './errors.ts';
@@ -28,6 +29,9 @@ function method<P extends z.ZodType, R extends z.ZodType>(
 
 /** Most calls in one JSON-RPC batch. */
 export const MAX_BATCH_CALLS = 256;
+
+/** Longest base64 text of one piece of evidence: two votes with the longest signatures. */
+const MAX_EVIDENCE_TEXT = 4 * Math.ceil((2 * MAX_SIGNATURE_BYTES + 1024) / 3);
 
 const none = z.strictObject({});
 const claim = { headers: z.array(shape.header), certificate: shape.certificate };
@@ -104,6 +108,16 @@ export const contract = {
     params: z.strictObject({ limit: z.int().min(1).max(256).default(64) }),
     result: z.object({ evidence: z.array(shape.evidenceRecord) }),
   }),
+  submitEvidence: method(
+    'Offers evidence of misbehaviour: the node verifies it, keeps it, tells its peers and has it put into a block. Offered again it is accepted again.',
+    {
+      params: z.strictObject({
+        evidence: shape.base64.min(4).max(MAX_EVIDENCE_TEXT).describe('One piece of evidence in the canonical codec.'),
+      }),
+      result: shape.evidenceSubmission,
+      errors: ['rpc/unavailable'],
+    },
+  ),
   account: method(
     'An account of the built-in ledger, with a proof: state proof and finality of the header that carries the root.',
     {

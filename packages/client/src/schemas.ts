@@ -157,6 +157,15 @@ export const evidenceRecord = z.object({
   evidence: base64,
 });
 
+/** What became of evidence that was offered. */
+export const evidenceSubmission = z.discriminatedUnion('status', [
+  z.object({
+    status: z.literal('accepted'),
+    offence: digest.describe('Name of the offence, the same for all evidence of it.'),
+  }),
+  z.object({ status: z.literal('rejected'), reason: z.string() }),
+]);
+
 const quantiles = z.object({ count, p50: z.number(), p90: z.number(), p99: z.number() });
 export const status = z.object({
   chainId: z.string(),

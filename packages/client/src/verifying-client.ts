@@ -13,11 +13,13 @@ import {
   type SuiteName,
   validatorSetCodec,
 } from '@quorate/kernel';
-import { type Account, accountKey, decodeAccount, parseAddress } from '@quorate/ledger';
+import { type Account, accountKey, decodeAccount, demandTrustingPeriod, parseAddress } from '@quorate/ledger';
 import {
   type ChainParameters,
   type EpochClaim,
   type ForkEvidence,
+  type ForkJson,
+  forkToJson,
   LightClient,
   stateClaimCodec,
   trustFromJson,
@@ -42,7 +44,10 @@ export type TrustRoot =
 
 export interface VerifyingOptions {
   readonly root: TrustRoot;
-  /** How long a verified header stays trusted, ms: shorter than unbonding takes. */
+  /**
+   * How long a verified header stays trusted, ms: shorter than unbonding takes. A genesis of the ledger says how long that is;
+   * from a checkpoint it is the caller who knows it.
+   */
   readonly trustingPeriod: Millis;
   /** What an earlier run stored by `onTrust`; null or absent to begin at the root. */
   readonly storedTrust?: string | null;
@@ -73,7 +78,12 @@ export interface VerifiedAccount {
 
 export type Comparison =
   | { readonly kind: 'agree'; readonly height: Height; readonly digest: Digest }
-  | { readonly kind: 'fork'; readonly fork: ForkEvidence };
+  | {
+      readonly kind: 'fork';
+      readonly fork: ForkEvidence;
+      /** The same as JSON, to keep and to hand on: {@link Client.submitEvidence} takes its evidence. */
+      readonly report: ForkJson;
+    };
 
 /** Reads that are verified before they are returned, over a client that may talk to a liar. */
 export class VerifyingClient {
@@ -85,8 +95,10 @@ export class VerifyingClient {
   /** The end of the reads so far: they move one trust, so they take turns. */
   #turns: Promise<unknown> = Promise.resolve();
 
+  /** Throws `config/invalid` when the trusting period is not below the unbonding time that a genesis of the ledger names, unless `allowExpired`. */
   constructor(options: VerifyingOptions, parts: VerifyingParts) {
-    const { root, trustingPeriod } = options;
+    const { root, trustingPeriod, allowExpired } = options;
+    if (root.kind === 'genesis' && allowExpired !== true) demandTrustingPeriod(sha256, root.genesis, trustingPeriod);
     this.#options = options;
     this.#parts = parts;
     const [chainId, epochLength, name] =
@@ -144,7 +156,7 @@ export class VerifyingClient {
       const [a, b] = await Promise.all([ours.epoch(epoch, options), other.epoch(epoch, options)]);
       this.#attributed(ours, () => this.#probe(light, (probe) => probe.hop(a, this.#now(), this.#rules())));
       const fork = this.#attributed(other, () => light.compare(a.proof, b.proof));
-      if (fork !== null) return { kind: 'fork', fork };
+      if (fork !== null) return this.#forked(light, fork);
       this.#attributed(ours, () => light.hop(a, this.#now(), this.#rules()));
     }
     const [a, b] = await Promise.all([ours.finality(height, options), other.finality(height, options)]);
@@ -154,7 +166,13 @@ export class VerifyingClient {
     if (verified.header.height !== height)
       throw new QuorateError('proof/invalid', `${ours.url} proves another height than ${height}`);
     const fork = this.#attributed(other, () => light.compare(a, b));
-    return fork === null ? { kind: 'agree', height, digest: verified.digest } : { kind: 'fork', fork };
+    return fork === null ? { kind: 'agree', height, digest: verified.digest } : this.#forked(light, fork);
+  }
+
+  #forked(light: LightClient, fork: ForkEvidence): Comparison {
+    const { validators } = light.trust;
+    const { chainId } = this.#parameters;
+    return { kind: 'fork', fork, report: forkToJson({ chainId, suite: this.#suite, validators }, fork) };
   }
 
   /** The trust as JSON, or null before the first verified read. */

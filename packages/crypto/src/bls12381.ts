@@ -60,8 +60,11 @@ function pairingHolds(
   return fields.Fp12.eql(bls12_381.pairingBatch(pairs), fields.Fp12.ONE);
 }
 
-/** KeyGen of the draft: HKDF over the seed until the scalar is not zero. 32 bytes, big-endian. Throws `key/invalid` below 32 bytes of seed. */
-function keyGen(seed: Uint8Array): Uint8Array {
+/**
+ * The secret scalar of a seed, 32 bytes, big-endian: KeyGen of the draft, HKDF until the scalar is not zero.
+ * Throws `key/invalid` for a seed of less than 32 bytes.
+ */
+export function blsSecretFromSeed(seed: Uint8Array): Uint8Array {
   if (seed.length < 32) {
     throw new QuorateError('key/invalid', `a BLS seed has at least 32 bytes, not ${seed.length}`);
   }
@@ -76,12 +79,12 @@ function keyGen(seed: Uint8Array): Uint8Array {
   }
 }
 
-/** The domain-separated proof that whoever made `publicKey` knows its secret (PopProve). */
+/** PopProve: see {@link verifyBlsPossession}. */
 function provePossession(secret: Uint8Array, publicKey: Uint8Array): Uint8Array {
   return scheme.sign(scheme.hash(publicKey, PROOF_DOMAIN), secret).toBytes();
 }
 
-/** PopVerify: refuses anything that was made in the domain of messages. */
+/** Whether `proof` (96 bytes) shows that whoever made `publicKey` (48 bytes) knows its secret: PopVerify. A signature of a message is none. */
 export function verifyBlsPossession(publicKey: Uint8Array, proof: Uint8Array): boolean {
   const key = decodeKey(publicKey);
   const point = decodeSignature(proof);
@@ -90,7 +93,10 @@ export function verifyBlsPossession(publicKey: Uint8Array, proof: Uint8Array): b
   );
 }
 
-/** A BLS secret key over a given signing function. Throws `key/invalid` unless `bytes` is a scalar from 1 to r − 1. */
+/**
+ * A BLS secret key. `signWith` replaces the pure JavaScript that signs, by native code of the same ciphersuite. Throws `key/invalid` unless
+ * `bytes` is a scalar from 1 to r − 1, 32 bytes, big-endian.
+ */
 export function blsSecretKey(bytes: Uint8Array, signWith?: (message: Uint8Array) => Uint8Array): SecretKey {
   const secret = Uint8Array.from(bytes);
   const scalar = secret.length === 32 ? BigInt(`0x${toHex(secret)}`) : 0n;
@@ -108,9 +114,6 @@ export function blsSecretKey(bytes: Uint8Array, signWith?: (message: Uint8Array)
     export: () => Uint8Array.from(secret),
   };
 }
-
-/** The secret scalar of a seed: see {@link keyGen}. */
-export const blsSecretFromSeed: (seed: Uint8Array) => Uint8Array = keyGen;
 
 interface BatchItem {
   readonly index: number;
@@ -201,7 +204,7 @@ export function createBls12381Suite(options: { readonly cachedKeys?: number } = 
     publicKeyBytes: BLS_KEY_BYTES,
     signatureBytes: BLS_SIGNATURE_BYTES,
     aggregateBytes: () => BLS_SIGNATURE_BYTES,
-    secretFromSeed: (seed) => blsSecretKey(keyGen(seed)),
+    secretFromSeed: (seed) => blsSecretKey(blsSecretFromSeed(seed)),
     secretFromBytes: (bytes) => blsSecretKey(bytes),
     isPublicKey: (publicKey) => keyPoint(publicKey) !== null,
     verifyPossession: verifyBlsPossession,

@@ -1,5 +1,6 @@
 const POLYNOMIAL = 0xedb8_8320;
 
+/** Table k says what a byte does to the sum when k more bytes follow it: four bytes are absorbed at a time. */
 function makeTables(): readonly Uint32Array[] {
   const first = Uint32Array.from({ length: 256 }, (_, byte) => {
     let value = byte;
@@ -36,7 +37,7 @@ function absorb(crc: number, bytes: Uint8Array): number {
   return crc;
 }
 
-/** CRC-32 (IEEE 802.3) of the concatenated parts. Detects damage, not malice. */
+/** CRC-32 (IEEE 802.3) of the concatenated parts, 0 to 2^32 − 1. Detects damage, not malice. */
 export function crc32(...parts: readonly Uint8Array[]): number {
   let crc = -1;
   for (const part of parts) crc = absorb(crc, part);

@@ -77,7 +77,7 @@ export function ed25519PreChecks(publicKey: Uint8Array, signature: Uint8Array): 
 }
 
 /** Whether the predicate can accept a signature under this key: canonical, on the curve, not of small order. */
-export function isEd25519PublicKey(publicKey: Uint8Array): boolean {
+function isEd25519PublicKey(publicKey: Uint8Array): boolean {
   if (publicKey.length !== ED25519_KEY_BYTES || !isCanonicalY(publicKey) || isSmallOrder(publicKey)) return false;
   return decodePoint(publicKey) !== null;
 }

@@ -87,12 +87,12 @@ function smallOrderCases(torsion: readonly Edwards[]): EdgeCase[] {
   const cases: EdgeCase[] = [];
   const honestKey = Point.BASE.multiply(SECRET).toBytes();
   const honestNonce = Point.BASE.multiply(NONCE).toBytes();
-  torsion.forEach((point, order) => {
+  torsion.forEach((point, multiple) => {
     for (const encoded of spellings(point)) {
       // A of small order: with h = 0 modulo 8 the cofactorless equation holds for S = r.
       const { message } = messageFor(honestNonce, encoded, 0n);
       const signature = concatBytes(honestNonce, littleEndian(NONCE));
-      const name = `${order} in spelling ${toHex(encoded)}`;
+      const name = `${multiple} in spelling ${toHex(encoded)}`;
       cases.push(inadmissible(`key of small order ${name}`, { publicKey: encoded, message, signature }));
       // R of small order: S = h·a; for R = 0 even the cofactorless equation holds.
       const h = challenge(encoded, honestKey, message);

@@ -15,13 +15,17 @@ import type { SuiteRegistry } from './suites.ts';
 /** What a key is for: voting, speaking on the wire, or moving an account. A file says it, so that one is never taken for the other. */
 export type KeyKind = 'validator' | 'node' | 'account';
 
+/** What it costs to try one passphrase (RFC 7914). */
 export interface ScryptParameters {
   /** Cost: a power of two. Memory is 128·N·r bytes. */
   readonly N: number;
+  /** Block size. */
   readonly r: number;
+  /** Passes, one after the other. */
   readonly p: number;
 }
 
+/** 128 MiB. */
 export const DEFAULT_SCRYPT: ScryptParameters = { N: 2 ** 17, r: 8, p: 1 };
 
 /** What can be read from a key file without its passphrase. */
@@ -90,7 +94,7 @@ export function encryptKey(secret: SecretKey, kind: KeyKind, sealing: KeySealing
  */
 export function decryptKey(text: string, kind: KeyKind, passphrase: string | null, suites: SuiteRegistry): SecretKey {
   const file = parse(text);
-  if (file.kind !== kind) refuse(`it holds a ${file.kind} key, a ${kind} key is wanted here`);
+  if (file.kind !== kind) refuse(`it holds ${article(file.kind)} key, ${article(kind)} key is wanted here`);
   const secret = suites.get(file.suite).secretFromBytes(open(file, passphrase));
   if (!equalBytes(secret.publicKey, fromHex(file.publicKey))) refuse('its secret does not belong to its public key');
   return secret;
@@ -100,6 +104,10 @@ export function decryptKey(text: string, kind: KeyKind, passphrase: string | nul
 export function readKeyFile(text: string): KeyFileInfo {
   const { kind, suite, publicKey, secret } = parse(text);
   return { kind, suite, publicKey: fromHex(publicKey), encrypted: !secret.plain };
+}
+
+function article(kind: KeyKind): string {
+  return kind === 'account' ? `an ${kind}` : `a ${kind}`;
 }
 
 function refuse(problem: string): never {
@@ -114,14 +122,9 @@ function cipher(
   nonce: Uint8Array,
 ): { encrypt(bytes: Uint8Array): Uint8Array; decrypt(bytes: Uint8Array): Uint8Array } {
   const { N, r, p } = kdf;
-  const cheap = Number.isSafeInteger(N) && N >= 2 && Number.isInteger(Math.log2(N)) && r >= 1 && p >= 1;
-  if (
-    !cheap ||
-    !Number.isSafeInteger(r) ||
-    !Number.isSafeInteger(p) ||
-    p > MAX_SCRYPT_PASSES ||
-    128 * N * r > MAX_SCRYPT_BYTES
-  ) {
+  const wellFormed =
+    [N, r, p].every((value) => Number.isSafeInteger(value) && value >= 1) && N >= 2 && Number.isInteger(Math.log2(N));
+  if (!wellFormed || p > MAX_SCRYPT_PASSES || 128 * N * r > MAX_SCRYPT_BYTES) {
     refuse(
       `scrypt N=${N} r=${r} p=${p}: N must be a power of two, p at most ${MAX_SCRYPT_PASSES}, 128·N·r at most 256 MiB`,
     );

@@ -1,4 +1,4 @@
-import { concatBytes, decode, encode, toHex } from '@quorate/kernel';
+import { concatBytes, conformance, decode, encode, toHex } from '@quorate/kernel';
 import { describe, expect, it } from 'vitest';
 import { sha256 } from './hash.ts';
 import {
@@ -80,4 +80,10 @@ describe('state proofs', () => {
     const proof = encode(stateProofCodec, { steps: [...steps, ...steps], other: null });
     expect(stateProofFault({ root, key: a, value: x, proof }, sha256)).toContain('out of order');
   });
+});
+
+it('keeps its format: a change here is a change of what light clients read', () => {
+  expect(conformance(stateProofCodec, sha256)).toMatchInlineSnapshot(
+    `"0bb255a45594834471f0d67f7fa202f9231b5800a83c23a5bd521a3565f2b95d"`,
+  );
 });

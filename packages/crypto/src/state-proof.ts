@@ -15,7 +15,9 @@ import {
 } from '@quorate/kernel';
 
 /**
- * The authenticated state: a binary Patricia trie over SHA-256 of the keys. A subtree without entries does not exist; one with
+ * The root of a state without entries.
+ *
+ * The authenticated state is a binary Patricia trie over SHA-256 of the keys. A subtree without entries does not exist; one with
  * a single entry is its leaf, H(0x00 ‖ H(key) ‖ H(value)); any other is H(0x01 ‖ bit ‖ left ‖ right), where `bit` (0 to 255,
  * most significant first) is the first bit in which the digests of its keys differ. The root depends only on the content.
  */
@@ -39,14 +41,16 @@ export const stateProofCodec: Codec<StateProof> = struct<{ steps: Step[]; other:
   other: nullable(struct({ key: fixed(32), value: fixed(32) })),
 }) as Codec<StateProof>;
 
-/** Largest encoded state proof. */
+/** Bytes of the largest encoded state proof. */
 export const MAX_STATE_PROOF_BYTES = 4 + MAX_STEPS * 33 + 1 + 64;
 
 /** What {@link stateProofFault} checks: that the state with this root holds `value` under `key`, or nothing when it is null. */
 export interface StateClaim {
   readonly root: Digest;
+  /** The state key itself, not its digest. */
   readonly key: Uint8Array;
   readonly value: Uint8Array | null;
+  /** An encoded {@link StateProof}. */
   readonly proof: Uint8Array;
 }
 
@@ -104,7 +108,7 @@ export function stateProofFault(claim: StateClaim, hash: Hash): string | null {
   return toHex(node) === claim.root ? null : 'the state proof does not lead to the state root';
 }
 
-/** Whether the proof shows that the state with this root holds `value` under `key`, or nothing when `value` is null. */
+/** Whether the proof shows the claim; {@link stateProofFault} says why not. Never throws. */
 export function verifyStateProof(claim: StateClaim, hash: Hash): boolean {
   return stateProofFault(claim, hash) === null;
 }

@@ -29,6 +29,7 @@ export class SuiteRegistry {
     return suite;
   }
 
+  /** In alphabetical order. */
   names(): SuiteName[] {
     return [...this.#suites.keys()].sort();
   }

@@ -28,6 +28,7 @@ export class VerifiedCertificates {
     return this.#known.get(this.#name(certificate)) === true;
   }
 
+  /** Remembers a certificate that was found to hold; the caller vouches for it. */
   add(certificate: Certificate): void {
     this.#known.set(this.#name(certificate), true);
   }

@@ -76,15 +76,25 @@ export interface CheckContext {
 export type TxAdmission =
   | {
       readonly kind: 'admitted';
-      /** Fairness is per sender; one sender's transactions keep the order of `nonce`. */
+      /** Fairness is per sender; one sender's transactions keep the order of `nonce`, and a block uses a nonce up. */
       readonly sender: string;
       readonly nonce: bigint;
+      /** The nonce that the committed state wants next of the sender: what follows a gap waits, and is proposed to nobody. */
+      readonly next: bigint;
       /** Higher goes first among senders; equal sender and nonce: replaces at ≥ 110 % of the old priority. */
       readonly priority: bigint;
       /** Last height at which it may be included; null for none. */
       readonly expiry: Height | null;
     }
-  | { readonly kind: 'rejected'; readonly reason: string };
+  | {
+      readonly kind: 'rejected';
+      readonly reason: string;
+      /**
+       * No state of this chain admits it: its form or its signature is wrong. No honest node passes such a transaction on, so a
+       * peer that does is held to account. Never set it for what depends on the state, or on how busy this node is.
+       */
+      readonly inadmissible?: boolean;
+    };
 
 export interface BlockContext {
   readonly height: Height;

@@ -130,7 +130,3 @@ export function emptyRoot(hash: Hash): Digest {
 export function justificationDigest(hash: Hash, encodedCertificates: readonly Uint8Array[]): Digest {
   return toHex(hash(concatBytes(...encodedCertificates)));
 }
-
-export function sameRef(a: BlockRef, b: BlockRef): boolean {
-  return a.digest === b.digest && a.view === b.view && a.epoch === b.epoch;
-}

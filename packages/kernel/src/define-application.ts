@@ -131,7 +131,7 @@ export function defineApplication<S>(definition: Definition<S>, parts: Applicati
     async checkTx(tx) {
       const applied = definition.apply(last().state, tx, null);
       if (applied.kind === 'refused') return { kind: 'rejected', reason: applied.reason };
-      return { kind: 'admitted', sender: toHex(hash(tx)), nonce: 0n, priority: 0n, expiry: null };
+      return { kind: 'admitted', sender: toHex(hash(tx)), nonce: 0n, next: 0n, priority: 0n, expiry: null };
     },
     async prepareProposal(context, offered, maxBytes) {
       let state = parentOf(context);

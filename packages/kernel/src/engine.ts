@@ -83,6 +83,16 @@ export type Effect<M> =
   | { readonly kind: 'finalized'; readonly commit: Commit; readonly finality: Finality } // in order, at least once
   | { readonly kind: 'epochEnded'; readonly epoch: Epoch; readonly last: Block; readonly proof: Certificate }
   | { readonly kind: 'evidence'; readonly evidence: Evidence }
+  /**
+   * Two verified Finalizations that cannot both be: more than a third misbehaved. `first` made what we hold final, and is null when
+   * it is not at hand; `second` is of the last of `commits`, which are what is known of the other branch, lowest first.
+   */
+  | {
+      readonly kind: 'forked';
+      readonly first: Certificate | null;
+      readonly second: Certificate;
+      readonly commits: readonly Commit[];
+    }
   | { readonly kind: 'blame'; readonly peer: PeerId; readonly reason: string }; // misbehaviour on the wire that proves nothing to others
 
 /** A step of the agreed order. Simplex: one block; a DAG: a leader and the blocks below it. */

@@ -1,5 +1,6 @@
 export * from './application.ts';
 export * from './blocks.ts';
+export * from './budget.ts';
 export * from './bytes.ts';
 export * from './certificates.ts';
 export * from './codec.ts';

@@ -7,7 +7,7 @@ const CHECKSUM_DOMAIN = utf8.encode('quorate/address-checksum/1');
 /** Bytes of an address: a whole SHA-256 digest, so that two keys for one address are as hard to find as a collision. */
 export const ADDRESS_BYTES = 32;
 
-/** The account of an Ed25519 public key. */
+/** The address of the account of an Ed25519 public key (32 bytes). */
 export function addressOf(hash: Hash, publicKey: Uint8Array): Uint8Array {
   return hash(concatBytes(ADDRESS_DOMAIN, publicKey));
 }
@@ -21,7 +21,7 @@ export function formatAddress(hash: Hash, address: Uint8Array): string {
   return `q${toHex(address)}${toHex(checksum(hash, address))}`;
 }
 
-/** The address that {@link formatAddress} wrote. Throws `address/invalid`. */
+/** The 32 bytes of an address that {@link formatAddress} wrote. Throws `address/invalid` for any other text. */
 export function parseAddress(hash: Hash, text: string): Uint8Array {
   const refuse = (problem: string): never => {
     throw new QuorateError('address/invalid', `address ${JSON.stringify(text.slice(0, 80))} ${problem}`);

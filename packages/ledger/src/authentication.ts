@@ -61,9 +61,13 @@ export class Authenticator {
         continue;
       }
       const transaction = readTransaction(tx);
-      const fault = typeof transaction === 'string' ? transaction : this.#fault(tx, transaction, parameters);
-      if (typeof transaction === 'string' || fault !== null) {
-        results.push(fault ?? '');
+      if (typeof transaction === 'string') {
+        results.push(transaction);
+        continue;
+      }
+      const fault = this.#fault(tx, transaction, parameters);
+      if (fault !== null) {
+        results.push(fault);
         continue;
       }
       const item: Authentic = { transaction, id, sender: addressOf(this.#parts.hash, transaction.publicKey) };
@@ -86,6 +90,7 @@ export class Authenticator {
     return results;
   }
 
+  /** Why a transaction is refused before its signature is verified, or `null`. */
   #fault(tx: Uint8Array, transaction: Transaction, parameters: Parameters): string | null {
     const { chainId, fee, action } = transaction;
     if (chainId !== parameters.chainId) return `it is for the chain ${chainId}, this is ${parameters.chainId}`;
@@ -100,6 +105,7 @@ export class Authenticator {
   }
 }
 
+/** The transaction, or why it cannot be read. */
 function readTransaction(tx: Uint8Array): Transaction | string {
   try {
     return decodeTransaction(tx);

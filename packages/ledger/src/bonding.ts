@@ -6,7 +6,6 @@ import {
   fromHex,
   type Hash,
   hex,
-  type Millis,
   type SecretKey,
   type SignatureSuite,
   type SignedItem,
@@ -74,23 +73,8 @@ export function consentToBond(
  */
 export const MAX_BONDS = 16;
 
-/** Bonds that may be checked at once before they are admitted to a mempool, and how soon another one may be. */
-const [BURST, REFILL_MS] = [16, 250];
-
-/** Bounds what strangers can make a node check: whoever offers a bond that fails pays nothing for it. */
-export class BondChecks {
-  #left = BURST;
-  #at: Millis = 0;
-
-  /** Takes one check from the budget; false when none is left. */
-  take(now: Millis): boolean {
-    this.#left = Math.min(BURST, this.#left + Math.max(0, now - this.#at) / REFILL_MS);
-    this.#at = Math.max(this.#at, now);
-    if (this.#left < 1) return false;
-    this.#left -= 1;
-    return true;
-  }
-}
+/** Bonds that a node checks before their senders pay for anything: so many at once, then one every so many ms. */
+export const BOND_CHECKS = { burst: 16, refillMs: 250 };
 
 interface Parts {
   readonly hash: Hash;

@@ -30,7 +30,10 @@ export interface Executed {
   readonly execution: Execution;
 }
 
-/** Why a transaction cannot be in a block at `height` while its sender's account stands as given, or `null`. */
+/**
+ * Why a transaction cannot be in a block at `height` while its sender's account stands as given, or `null`. A block takes the next
+ * nonce only (`nonceGap` 0), a mempool also nonces up to `nonceGap` ahead.
+ */
 export function accountFault(
   transaction: Transaction,
   account: { readonly balance: bigint; readonly nonce: number },
@@ -61,7 +64,7 @@ export class BlockExecution {
     this.#context = context;
     this.#working = new Working(parts.trie, parts.hash, root);
     this.#staking = new Staking(this.#working, parts.hash, parts.parameters);
-    this.#events = this.#staking.release(context.height);
+    this.#events = this.#staking.release(context.height, context.time);
     for (const misbehavior of context.evidence) this.#events.push(...this.#staking.punish(misbehavior, context.height));
   }
 
@@ -134,6 +137,7 @@ export class BlockExecution {
     };
   }
 
+  /** Pays the fees and closes the block: nothing can be run after it. */
   finish(): Executed {
     if (this.#fees > 0n) this.#payFees();
     // Updates before the root: both only read what the block left.

@@ -13,6 +13,13 @@ describe('the ledger in genesis', () => {
     expect(read.accounts).toHaveLength(genesisState.accounts.length);
   });
 
+  it('that does not name the hours of unbonding means three weeks of them', () => {
+    const older = text.replace('"unbondingHours":0,', '').replace(',"unbondingHours":0', '');
+    expect(older).not.toMatch(/unbondingHours/);
+    const appState = new TextEncoder().encode(older);
+    expect(decodeLedgerGenesis(hash, { ...genesis, appState }).unbondingHours).toBe(504);
+  });
+
   it.each<[string, string | RegExp, string, RegExp]>([
     ['no JSON', /.$/, '', /is not JSON/],
     ['a missing field', '"minimumFee":"100",', '', /minimumFee is missing/],
@@ -24,6 +31,9 @@ describe('the ledger in genesis', () => {
     ['too large a supply', '"balance":"1000000000"', '"balance":"18446744073709551615"', /total supply above/],
     ['a fraction', '"unbondingDelay":5', '"unbondingDelay":5.5', /unbondingDelay must be an integer/],
     ['no delay', '"unbondingDelay":5', '"unbondingDelay":0', /unbondingDelay must be an integer/],
+    ['half an hour', '"unbondingHours":0', '"unbondingHours":0.5', /unbondingHours must be an integer/],
+    ['no number of hours', '"unbondingHours":0', '"unbondingHours":null', /unbondingHours must be an integer/],
+    ['too many hours', '"unbondingHours":0', '"unbondingHours":100001', /unbondingHours must be .* to 100000/],
     ['too much data', '"maximumDataBytes":65536', '"maximumDataBytes":65537', /maximumDataBytes must be/],
     ['no unit', '"stakeUnit":"1000000"', '"stakeUnit":"0"', /stakeUnit must be more than 0/],
     ['stake that is not the weight', '"amount":"5000000"', '"amount":"4999999"', /its weight of 5 needs 5000000/],

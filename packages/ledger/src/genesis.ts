@@ -14,15 +14,26 @@ import { formatAddress, parseAddress } from './address.ts';
 import { MAX_RECORD_BYTES } from './records.ts';
 import { MAX_STAKED_VALIDATORS, MAX_VOTING_KEY_BYTES } from './state.ts';
 
-/** The ledger's part of genesis. */
+/** The ledger's part of genesis. Amounts are in the smallest unit of money, up to 2^64 − 1 in all; addresses have 32 bytes. */
 export interface LedgerGenesis {
   readonly accounts: readonly { readonly address: Uint8Array; readonly balance: bigint }[];
   /** The bonded stake of every genesis validator: `weight` × `stakeUnit` at least, less than one unit more. */
   readonly stakes: readonly { readonly publicKey: Uint8Array; readonly owner: Uint8Array; readonly amount: bigint }[];
+  /** What every transaction pays at least, whatever its size. */
   readonly minimumFee: bigint;
+  /** What it pays at least for each of its bytes, on top. */
   readonly feePerByte: bigint;
+  /** Most bytes of records in one transaction, 1 to 65,536. */
   readonly maximumDataBytes: number;
+  /** Heights that stake stays after its unbond; see {@link leastUnbondingDelay}. */
   readonly unbondingDelay: Height;
+  /**
+   * Hours by the headers that it stays on from the block at the end of that delay: light clients may trust for less than that.
+   * 0 to 100,000; 0 is for networks to which nobody comes back after a while, since no trust that ages is safe there. A genesis
+   * that does not name it means {@link DEFAULT_PARAMETERS}.
+   */
+  readonly unbondingHours: number;
+  /** Stake that makes one unit of voting weight. */
   readonly stakeUnit: bigint;
 }
 
@@ -32,6 +43,7 @@ export const DEFAULT_PARAMETERS = {
   feePerByte: 5n,
   maximumDataBytes: MAX_RECORD_BYTES,
   unbondingDelay: 100_000,
+  unbondingHours: 504,
   stakeUnit: 1_000_000n,
 } as const satisfies Omit<LedgerGenesis, 'accounts' | 'stakes'>;
 
@@ -63,6 +75,7 @@ export function encodeLedgerGenesis(hash: Hash, genesis: LedgerGenesis): Uint8Ar
         publicKey: toHex(publicKey),
       })),
       unbondingDelay: genesis.unbondingDelay,
+      unbondingHours: genesis.unbondingHours,
     }),
   );
 }
@@ -75,11 +88,12 @@ function refuse(field: string, problem: string): never {
 
 type Json = Readonly<Record<string, unknown>>;
 
-function objectAt(field: string, value: unknown, names: readonly string[]): Json {
+function objectAt(field: string, value: unknown, names: readonly string[], optional: readonly string[] = []): Json {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return refuse(field, 'must be an object');
   const object = value as Json;
   for (const name of names) if (!(name in object)) refuse(`${field}.${name}`, 'is missing');
-  for (const name of Object.keys(object)) if (!names.includes(name)) refuse(`${field}.${name}`, 'is not a known field');
+  for (const name of Object.keys(object))
+    if (![...names, ...optional].includes(name)) refuse(`${field}.${name}`, 'is not a known field');
   return object;
 }
 
@@ -111,6 +125,7 @@ function addressAt(hash: Hash, field: string, value: unknown): Uint8Array {
   }
 }
 
+const MAX_UNBONDING_HOURS = 100_000;
 const FIELDS = ['accounts', 'stakes', 'minimumFee', 'feePerByte', 'maximumDataBytes', 'unbondingDelay', 'stakeUnit'];
 
 /** Reads and checks the ledger's part of genesis against the rest. Throws `genesis/invalid` with the field that is wrong. */
@@ -124,7 +139,7 @@ export function decodeLedgerGenesis(
   } catch {
     return refuse('', 'is not JSON');
   }
-  const state = objectAt('', json, FIELDS);
+  const state = objectAt('', json, FIELDS, ['unbondingHours']);
   const seen = new Set<string>();
   const accounts = listAt('.accounts', state.accounts).map((value, i) => {
     const field = `.accounts[${i}]`;
@@ -152,6 +167,12 @@ export function decodeLedgerGenesis(
     feePerByte: amountAt('.feePerByte', state.feePerByte),
     maximumDataBytes: integerAt('.maximumDataBytes', state.maximumDataBytes, 1, MAX_RECORD_BYTES),
     unbondingDelay: integerAt('.unbondingDelay', state.unbondingDelay, 1, 2 ** 40),
+    unbondingHours: integerAt(
+      '.unbondingHours',
+      'unbondingHours' in state ? state.unbondingHours : DEFAULT_PARAMETERS.unbondingHours,
+      0,
+      MAX_UNBONDING_HOURS,
+    ),
     stakeUnit: amountAt('.stakeUnit', state.stakeUnit),
   };
   checkDelay(genesis, view);

@@ -1,6 +1,13 @@
 export * from './address.ts';
 export { type BondConsent, type BondTerms, bondStatement, consentToBond } from './bonding.ts';
 export {
+  type ComparisonOptions,
+  type ComparisonParts,
+  compareStates,
+  type StateComparison,
+  type StateDifference,
+} from './comparison.ts';
+export {
   DEFAULT_PARAMETERS,
   decodeLedgerGenesis,
   encodeLedgerGenesis,
@@ -38,6 +45,7 @@ export {
   stakesKey,
   supplyKey,
 } from './state.ts';
+export type { Subject } from './subjects.ts';
 export {
   type AccountKey,
   type Action,
@@ -53,3 +61,4 @@ export {
   transactionCodec,
   transactionId,
 } from './transaction.ts';
+export { demandTrustingPeriod } from './trusting.ts';

@@ -4,6 +4,7 @@ import {
   type ApplicationInfo,
   type BlockContext,
   type BlockRef,
+  Budget,
   type CheckContext,
   compareBytes,
   type Digest,
@@ -22,7 +23,7 @@ import {
   type Verdict,
 } from '@quorate/kernel';
 import { type Authentic, Authenticator, type AuthenticatorParts } from './authentication.ts';
-import { BondChecks, MAX_BONDS } from './bonding.ts';
+import { BOND_CHECKS, MAX_BONDS } from './bonding.ts';
 import { accountFault, BlockExecution, type Executed } from './execution.ts';
 import { decodeLedgerGenesis } from './genesis.ts';
 import { Snapshots } from './snapshots.ts';
@@ -96,7 +97,7 @@ export class Ledger implements Application {
   readonly #parts: LedgerParts;
   readonly #versions: Versions;
   readonly #authenticator: Authenticator;
-  readonly #bondChecks = new BondChecks();
+  readonly #bondChecks = new Budget(BOND_CHECKS);
   /** By block digest, in the order of execution. */
   readonly #candidates = new Map<Digest, Candidate>();
   /** The block that was built last: judging it again costs nothing when it comes back as proposed. */
@@ -157,7 +158,7 @@ export class Ledger implements Application {
       .sort((a, b) => compareBytes(a.publicKey, b.publicKey));
     working.put(stakesKey(), encode(stakeListCodec, stakes));
     working.put(supplyKey(), encode(supplyCodec, { supply: supply + bonded, treasury: 0n, bonded, unbonding: 0n }));
-    const { minimumFee, feePerByte, maximumDataBytes, unbondingDelay, stakeUnit } = genesis;
+    const { minimumFee, feePerByte, maximumDataBytes, unbondingDelay, unbondingHours, stakeUnit } = genesis;
     const { chainId, digest } = view;
     working.put(
       parametersKey(),
@@ -168,6 +169,7 @@ export class Ledger implements Application {
         feePerByte,
         maximumDataBytes,
         unbondingDelay,
+        unbondingHours,
         stakeUnit,
       }),
     );
@@ -185,12 +187,14 @@ export class Ledger implements Application {
   }
 
   async checkTx(tx: Uint8Array, { now, recheck }: CheckContext): Promise<TxAdmission> {
-    const bondLimit = (fresh: boolean): string | null =>
-      !fresh || recheck || this.#bondChecks.take(now)
-        ? null
-        : 'too many bonds are being checked: try again in a moment';
+    let inadmissible = true;
+    const bondLimit = (fresh: boolean): string | null => {
+      if (!fresh || recheck || this.#bondChecks.take(now)) return null;
+      inadmissible = false; // it is this node that is busy
+      return 'too many bonds are being checked: try again in a moment';
+    };
     const item = (await this.#authenticator.authenticate([tx], this.#rules(), bondLimit))[0];
-    if (item === undefined || typeof item === 'string') return { kind: 'rejected', reason: item ?? '' };
+    if (item === undefined || typeof item === 'string') return { kind: 'rejected', reason: item ?? '', inadmissible };
     const { transaction } = item;
     const key = this.#parts.hash(accountKey(item.sender));
     const stored = this.#versions.trie.get(this.#versions.root, key);
@@ -201,6 +205,7 @@ export class Ledger implements Application {
       kind: 'admitted',
       sender: toHex(item.sender),
       nonce: BigInt(transaction.nonce),
+      next: BigInt(account.nonce),
       // Fee per byte, in thousandths.
       priority: (1000n * transaction.fee) / BigInt(tx.length),
       expiry: transaction.expiry === 0 ? null : transaction.expiry,
@@ -380,8 +385,12 @@ export class Ledger implements Application {
 
   async close(): Promise<void> {
     this.#candidates.clear();
-    await this.#versions.flush();
-    await this.#parts.store.close();
+    try {
+      await this.#versions.flush();
+    } finally {
+      // Open, it would keep whoever comes next from the folder.
+      await this.#parts.store.close();
+    }
   }
 }
 

@@ -25,7 +25,7 @@ const SENTENCES: readonly string[] = [
   'too many unbondings end at that height: try again in the next block',
 ];
 
-/** The log line of a receipt with this code. */
+/** The log line of a receipt with this code; empty for `ok` and for a code that is none. */
 export function sentenceOf(code: number): string {
   return SENTENCES[code] ?? '';
 }

@@ -16,7 +16,7 @@ export function recordBytes(batch: RecordBatch): number {
   return batch.packed.length - 4 * batch.count;
 }
 
-/** Joins records into a batch. Throws `codec/limit`. */
+/** Joins 1 to 4096 records of at most 65,536 bytes together into a batch. Throws `codec/limit` for more or none. */
 export function packRecords(records: readonly Uint8Array[]): RecordBatch {
   const size = records.reduce((sum, record) => sum + 4 + record.length, 0);
   const batch = { count: records.length, packed: new Uint8Array(size) };
@@ -31,7 +31,7 @@ export function packRecords(records: readonly Uint8Array[]): RecordBatch {
   return batch;
 }
 
-/** The records of a batch, as views. */
+/** The records of a batch that {@link packRecords} made or {@link recordBatchCodec} read, as views of its bytes. */
 export function unpackRecords(batch: RecordBatch): Uint8Array[] {
   const records: Uint8Array[] = [];
   let at = 0;
@@ -59,7 +59,7 @@ function check(count: number, size: number): void {
 
 const packedCodec = bytes(MAX_RECORD_BYTES + 4 * MAX_BATCH_RECORDS);
 
-/** Reads a batch in one pass over its lengths, without an object per record. */
+/** Reads a batch in one pass over its lengths, without an object per record. Throws `codec/truncated` or `codec/limit`. */
 export const recordBatchCodec: Codec<RecordBatch> = {
   write: (to: Writer, batch) => packedCodec.write(to, batch.packed),
   read: (from: Reader) => {

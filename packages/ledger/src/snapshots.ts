@@ -26,6 +26,7 @@ import {
   Writer,
 } from '@quorate/kernel';
 import { decodeParameters, parametersKey } from './state.ts';
+import { chunkKey, heightKey, heightOf, rangeOf, TAG } from './store-keys.ts';
 import { type Changes, MAX_VALUE_BYTES } from './trie/pages.ts';
 import type { Restore, Versions } from './trie/versions.ts';
 
@@ -33,15 +34,15 @@ const FORMAT = 1;
 /** Largest chunk: an entry that would not fit begins the next one. */
 const MAX_CHUNK_BYTES = 1 << 20;
 const MAX_CHUNKS = 4096;
-const [INFO, CHUNK] = [0x69, 0x78];
 
 /** What travels beside a snapshot: enough to refuse a wrong chunk at once. */
-const metadataCodec = struct<{ genesisRoot: Digest; chunks: Uint8Array[] }>({
+export const metadataCodec = struct<{ genesisRoot: Digest; chunks: Uint8Array[] }>({
   genesisRoot: digest,
   chunks: list(fixed(32), MAX_CHUNKS),
 });
 
-const infoCodec = struct<SnapshotInfo>({
+/** A snapshot as the store names it. */
+export const infoCodec = struct<SnapshotInfo>({
   height: u53,
   format: u16,
   chunks: u32,
@@ -49,6 +50,7 @@ const infoCodec = struct<SnapshotInfo>({
   metadata: bytes(64 + 32 * MAX_CHUNKS),
 });
 
+/** The snapshot that is being restored. */
 interface Target {
   readonly height: Height;
   readonly stateRoot: Digest;
@@ -56,6 +58,7 @@ interface Target {
   readonly genesisRoot: Digest;
   readonly digests: readonly Uint8Array[];
   readonly restore: Restore;
+  /** The chunk that comes next. */
   next: number;
   /** Key of the last entry: entries come in strictly ascending order. */
   last: Uint8Array | null;
@@ -66,6 +69,7 @@ export class Snapshots implements SnapshotCapability {
   readonly #store: Store;
   readonly #hash: Hash;
   readonly #versions: Versions;
+  /** Called once the restored state stands in the place of the one before. */
   readonly #restored: () => void;
   #target: Target | null = null;
 
@@ -77,15 +81,13 @@ export class Snapshots implements SnapshotCapability {
   }
 
   async list(): Promise<SnapshotInfo[]> {
-    return [...this.#store.range({ from: Uint8Array.of(INFO), to: Uint8Array.of(INFO + 1) })].map(([, value]) =>
-      decode(infoCodec, value),
-    );
+    return [...this.#store.range(rangeOf(TAG.snapshot))].map(([, value]) => decode(infoCodec, value));
   }
 
   async load(height: Height, format: number, chunk: number): Promise<Uint8Array | null> {
     if (format !== FORMAT || !Number.isSafeInteger(chunk) || chunk < 0 || chunk >= MAX_CHUNKS) return null;
     // Without its info record a snapshot is not finished.
-    if (this.#store.get(infoKey(height)) === undefined) return null;
+    if (this.#store.get(heightKey(TAG.snapshot, height)) === undefined) return null;
     return this.#store.get(chunkKey(height, chunk)) ?? null;
   }
 
@@ -93,7 +95,7 @@ export class Snapshots implements SnapshotCapability {
     const { height, root, genesis } = this.#versions;
     if (genesis === null) throw new QuorateError('snapshot/invalid', 'there is no state yet to take a snapshot of');
     await this.#versions.flush();
-    if (keep > 0 && this.#store.get(infoKey(height)) === undefined) {
+    if (keep > 0 && this.#store.get(heightKey(TAG.snapshot, height)) === undefined) {
       await this.#forget((at) => at === height);
       const digests: Uint8Array[] = [];
       let chunk = new Writer(MAX_CHUNK_BYTES >> 2);
@@ -122,7 +124,7 @@ export class Snapshots implements SnapshotCapability {
         digest: toHex(this.#hash(concatBytes(...digests))),
         metadata: encode(metadataCodec, { genesisRoot: genesis.root, chunks: digests }),
       };
-      await this.#store.write([{ key: infoKey(height), value: encode(infoCodec, info) }]);
+      await this.#store.write([{ key: heightKey(TAG.snapshot, height), value: encode(infoCodec, info) }]);
     }
     const heights = (await this.list()).map((info) => info.height);
     const kept = new Set(keep > 0 ? heights.slice(-keep) : []);
@@ -131,9 +133,9 @@ export class Snapshots implements SnapshotCapability {
 
   /** Removes the snapshots of the heights that `gone` names, finished or not: first the infos, so that none is offered half. */
   async #forget(gone: (height: Height) => boolean): Promise<void> {
-    for (const tag of [INFO, CHUNK]) {
+    for (const tag of [TAG.snapshot, TAG.chunk]) {
       const writes: StoreWrite[] = [];
-      for (const [key] of this.#store.range({ from: Uint8Array.of(tag), to: Uint8Array.of(tag + 1) })) {
+      for (const [key] of this.#store.range(rangeOf(tag))) {
         if (gone(heightOf(key))) writes.push({ key, value: null });
       }
       if (writes.length > 0) await this.#store.write(writes);
@@ -186,6 +188,7 @@ export class Snapshots implements SnapshotCapability {
   }
 }
 
+/** The entries of a chunk, all behind the key `last`; `null` when it is not well formed. */
 function readChunk(chunk: Uint8Array, last: Uint8Array | null): Changes | null {
   const from = new Reader(chunk);
   const keys: Uint8Array[] = [];
@@ -206,30 +209,4 @@ function readChunk(chunk: Uint8Array, last: Uint8Array | null): Changes | null {
     throw error;
   }
   return { keys, values };
-}
-
-function infoKey(height: Height): Uint8Array {
-  return numbered(INFO, height);
-}
-
-function chunkKey(height: Height, chunk: number): Uint8Array {
-  const key = new Uint8Array(12);
-  key.set(numbered(CHUNK, height));
-  new DataView(key.buffer).setUint32(8, chunk);
-  return key;
-}
-
-function numbered(tag: number, height: Height): Uint8Array {
-  const key = new Uint8Array(8);
-  const view = new DataView(key.buffer);
-  view.setUint32(0, Math.floor(height / 2 ** 32));
-  view.setUint32(4, height % 2 ** 32);
-  key[0] = tag;
-  return key;
-}
-
-function heightOf(key: Uint8Array): Height {
-  let height = 0;
-  for (const byte of key.subarray(1, 8)) height = height * 256 + byte;
-  return height;
 }

@@ -1,12 +1,12 @@
 import {
   type AppEvent,
   compareBytes,
-  decode,
   encode,
   equalBytes,
   fromHex,
   type Hash,
   type Height,
+  type Millis,
   type Misbehavior,
   offenceId,
   toHex,
@@ -19,7 +19,6 @@ import {
   decodeStakes,
   decodeSupply,
   MAX_STAKED_VALIDATORS,
-  MAX_UNBONDINGS,
   offenceKey,
   type Parameters,
   type Stake,
@@ -31,11 +30,9 @@ import {
   stakesKey,
   supplyCodec,
   supplyKey,
-  type Unbonding,
-  unbondingKey,
-  unbondingsCodec,
 } from './state.ts';
 import type { BondedValidator } from './transaction.ts';
+import { Unbondings } from './unbonding.ts';
 import { type AccountCell, hexOf, type Working } from './working.ts';
 
 const NOTHING = new Uint8Array();
@@ -45,6 +42,7 @@ export class Staking {
   readonly #working: Working;
   readonly #hash: Hash;
   readonly #parameters: Parameters;
+  readonly #unbondings: Unbondings;
   /** Voting keys whose stake this block touched, with the weight before. */
   readonly #before = new Map<string, number>();
 
@@ -52,6 +50,7 @@ export class Staking {
     this.#working = working;
     this.#hash = hash;
     this.#parameters = parameters;
+    this.#unbondings = new Unbondings(working, parameters);
   }
 
   stake(publicKey: Uint8Array): Stake | null {
@@ -59,7 +58,7 @@ export class Staking {
     return value === null ? null : decodeStake(value);
   }
 
-  /** Validators in the set that the stakes make up. */
+  /** Validators in the set that the stakes make up, in order of voting keys. */
   validators(): StakeEntry[] {
     const value = this.#working.get(stakesKey());
     return value === null ? [] : decodeStakes(value);
@@ -89,6 +88,7 @@ export class Staking {
     this.#working.put(stakesKey(), encode(stakeListCodec, entries));
   }
 
+  /** Moves money of the sender behind a voting key. Returns an {@link Outcome}; nothing changed unless it is `ok`. */
   bond(sender: AccountCell, validator: BondedValidator, amount: bigint): number {
     const { publicKey, proof, peer, address } = validator;
     const before = this.stake(publicKey);
@@ -121,6 +121,7 @@ export class Staking {
     return Outcome.ok;
   }
 
+  /** Starts the way back of stake; {@link Unbondings} says when it ends. Returns an {@link Outcome}; nothing changed unless it is `ok`. */
   unbond(sender: AccountCell, publicKey: Uint8Array, amount: bigint, height: Height): number {
     const before = this.stake(publicKey);
     if (before === null) return Outcome.unknownStake;
@@ -132,26 +133,17 @@ export class Staking {
       if (after.amount > 0n) return Outcome.stakeTooSmall;
       if (this.validators().length <= 1) return Outcome.lastValidator;
     }
-    const key = unbondingKey(height + this.#parameters.unbondingDelay);
-    const queue = this.#queue(key);
-    if (queue.length >= MAX_UNBONDINGS) return Outcome.queueFull;
-    this.#working.put(key, encode(unbondingsCodec, [...queue, { publicKey, owner: before.owner, amount }]));
+    if (!this.#unbondings.add(height, { publicKey, owner: before.owner, amount })) return Outcome.queueFull;
     const supply = this.supply();
     this.changeSupply({ bonded: supply.bonded - amount, unbonding: supply.unbonding + amount });
     this.#setStake(publicKey, before, after);
     return Outcome.ok;
   }
 
-  #queue(key: Uint8Array): Unbonding[] {
-    const value = this.#working.get(key);
-    return value === null ? [] : decode(unbondingsCodec, value);
-  }
-
-  /** Pays out what ends at this height. Stake of a key that was jailed meanwhile goes back to the locked stake instead. */
-  release(height: Height): AppEvent[] {
-    const key = unbondingKey(height);
+  /** Pays out what comes back in the block of this height and header time. Stake of a key that was jailed meanwhile goes back to the locked stake instead. */
+  release(height: Height, time: Millis): AppEvent[] {
     const events: AppEvent[] = [];
-    for (const { publicKey, owner, amount } of this.#queue(key)) {
+    for (const { publicKey, owner, amount } of this.#unbondings.take(height, time)) {
       const stake = this.stake(publicKey);
       const supply = this.supply();
       if (stake?.jailed) {
@@ -165,7 +157,6 @@ export class Staking {
       account.changed = true;
       events.push({ type: 'released', attributes: { owner: hexOf(account), amount: amount.toString() } });
     }
-    if (this.#working.get(key) !== null) this.#working.put(key, null);
     return events;
   }
 

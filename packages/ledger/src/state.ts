@@ -11,6 +11,7 @@ import {
   hex,
   list,
   MAX_VALIDATORS,
+  type Millis,
   struct,
   text,
   u32,
@@ -21,6 +22,7 @@ import { ADDRESS_BYTES } from './address.ts';
 
 /** An account. One that nobody ever paid does not exist. */
 export interface Account {
+  /** In the smallest unit of money, as every amount of the ledger. */
   readonly balance: bigint;
   /** The nonce that its next transaction must bear. */
   readonly nonce: number;
@@ -37,25 +39,43 @@ export interface Supply {
 
 /** Stake behind a voting key. It keeps its entry when all of it was taken out, so that a jailed key stays jailed. */
 export interface Stake {
+  /** Address of the account that bonded it and gets it back. */
   readonly owner: Uint8Array;
   readonly amount: bigint;
+  /** Whether the key was convicted of an offence: its stake is locked and weighs nothing. */
   readonly jailed: boolean;
+  /** Proof of possession of the voting key; empty for suites that need none. */
   readonly proof: Uint8Array;
+  /** Node key, 64 hexadecimal characters. */
   readonly peer: string;
+  /** `host:port`, or empty. */
   readonly address: string;
 }
 
-/** One validator of the set that the stakes make up. */
+/** One validator of the set that the stakes make up: its voting key and its node key. */
 export interface StakeEntry {
   readonly publicKey: Uint8Array;
   readonly peer: string;
 }
 
-/** Stake on its way back to its owner. */
+/** Stake on its way back to its owner, an address. */
 export interface Unbonding {
   readonly publicKey: Uint8Array;
   readonly owner: Uint8Array;
   readonly amount: bigint;
+}
+
+/** Stake whose height has come and whose time has not. */
+export interface Returning {
+  /** It comes back with the first block whose header is not dated earlier, Unix ms. */
+  readonly until: Millis;
+  readonly entries: readonly Unbonding[];
+}
+
+/** The queue of {@link Returning}: numbers of its first and of the next to join; equal when it is empty. */
+export interface Returns {
+  readonly first: number;
+  readonly next: number;
 }
 
 /** The records of a namespace: their bytes are in the blocks, the state commits to their order. */
@@ -65,15 +85,21 @@ export interface Namespace {
   readonly digest: Digest;
 }
 
+/** What genesis fixed for the life of the chain. */
 export interface Parameters {
   readonly chainId: string;
+  /** Digest of the genesis. */
   readonly genesis: Digest;
+  /** What every transaction pays at least, whatever its size. */
   readonly minimumFee: bigint;
+  /** What it pays at least for each of its bytes, on top. */
   readonly feePerByte: bigint;
   /** Most bytes of records in one transaction. */
   readonly maximumDataBytes: number;
   /** Heights between an unbond and the return of the stake. */
   readonly unbondingDelay: Height;
+  /** Hours by the headers from the block at the end of that delay to the return of the stake. */
+  readonly unbondingHours: number;
   /** Stake that makes one unit of voting weight. */
   readonly stakeUnit: bigint;
 }
@@ -96,12 +122,17 @@ export const stakeListCodec: Codec<StakeEntry[]> = list(
 );
 /** Most validators that the ledger admits: their list is one value of the state. */
 export const MAX_STAKED_VALIDATORS = MAX_VALIDATORS / 2;
-/** Most unbondings that end at one height. */
+/** Most unbondings whose delay ends at one height. */
 export const MAX_UNBONDINGS = 256;
 export const unbondingsCodec: Codec<Unbonding[]> = list(
   struct<Unbonding>({ publicKey: bytes(MAX_VOTING_KEY_BYTES), owner: fixed(ADDRESS_BYTES), amount: u64 }),
   MAX_UNBONDINGS,
 );
+export const returningCodec: Codec<Returning> = struct<{ until: Millis; entries: Unbonding[] }>({
+  until: u53,
+  entries: unbondingsCodec,
+}) as Codec<Returning>;
+export const returnsCodec: Codec<Returns> = struct<Returns>({ first: u53, next: u53 });
 export const namespaceCodec: Codec<Namespace> = struct<Namespace>({ count: u53, digest });
 export const parametersCodec: Codec<Parameters> = struct<Parameters>({
   chainId: text(64),
@@ -110,6 +141,7 @@ export const parametersCodec: Codec<Parameters> = struct<Parameters>({
   feePerByte: u64,
   maximumDataBytes: u32,
   unbondingDelay: u53,
+  unbondingHours: u32,
   stakeUnit: u64,
 });
 
@@ -122,23 +154,38 @@ function tagged(tag: string, rest: Uint8Array): Uint8Array {
   return key;
 }
 
-/** Keys of the state: what a proof of an entry is checked against. */
+// Keys of the state: a letter, then what the entry is about. A proof of an entry is checked against them, not against their digests.
+
+/** `a` and an address: an {@link Account}. */
 export const accountKey = (address: Uint8Array): Uint8Array => tagged('a', address);
+/** `s` and a voting key: a {@link Stake}. */
 export const stakeKey = (publicKey: Uint8Array): Uint8Array => tagged('s', publicKey);
+/** `n` and the name in UTF-8: a {@link Namespace}. */
 export const namespaceKey = (name: string): Uint8Array => tagged('n', utf8.encode(name));
+/** `o` and the id of an offence: the height at which it was punished. */
 export const offenceKey = (id: Uint8Array): Uint8Array => tagged('o', id);
+/** `u` and a height, as `u53`: the {@link Unbonding}s whose delay ends there. */
 export const unbondingKey = (height: Height): Uint8Array => tagged('u', encode(u53, height));
+/** `w` and a number, as `u53`: one {@link Returning} of the queue. */
+export const returningKey = (number: number): Uint8Array => tagged('w', encode(u53, number));
+/** `q`: the {@link Returns}; absent until stake first waits for its time. */
+export const returnsKey = (): Uint8Array => utf8.encode('q');
+/** `t`: the {@link Supply}. */
 export const supplyKey = (): Uint8Array => utf8.encode('t');
+/** `v`: every {@link StakeEntry}, in order of voting keys. */
 export const stakesKey = (): Uint8Array => utf8.encode('v');
+/** `p`: the {@link Parameters}. */
 export const parametersKey = (): Uint8Array => utf8.encode('p');
 
-/** Decoders of proved values. Throw `codec/*`. */
+/** The account in a proved value. Throws `codec/*`, as the decoders below. */
 export const decodeAccount = (value: Uint8Array): Account => decode(accountCodec, value);
 export const decodeSupply = (value: Uint8Array): Supply => decode(supplyCodec, value);
 export const decodeStake = (value: Uint8Array): Stake => decode(stakeCodec, value);
 export const decodeStakes = (value: Uint8Array): StakeEntry[] => decode(stakeListCodec, value);
 export const decodeNamespace = (value: Uint8Array): Namespace => decode(namespaceCodec, value);
 export const decodeUnbondings = (value: Uint8Array): Unbonding[] => decode(unbondingsCodec, value);
+export const decodeReturning = (value: Uint8Array): Returning => decode(returningCodec, value);
+export const decodeReturns = (value: Uint8Array): Returns => decode(returnsCodec, value);
 export const decodeParameters = (value: Uint8Array): Parameters => decode(parametersCodec, value);
 
 /**

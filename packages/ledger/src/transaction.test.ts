@@ -8,6 +8,8 @@ import {
   accountCodec,
   namespaceCodec,
   parametersCodec,
+  returningCodec,
+  returnsCodec,
   stakeCodec,
   stakeListCodec,
   supplyCodec,
@@ -60,6 +62,8 @@ describe('transactions', () => {
       stakeCodec,
       stakeListCodec,
       unbondingsCodec,
+      returningCodec,
+      returnsCodec,
       namespaceCodec,
       parametersCodec,
     };
@@ -70,7 +74,9 @@ describe('transactions', () => {
       {
         "accountCodec": "7d56b5436dac4994",
         "namespaceCodec": "c52ec04062c9d26d",
-        "parametersCodec": "e9c76b04d8dc87a2",
+        "parametersCodec": "9b05eef0aeee11fb",
+        "returningCodec": "0afb80477402eb3c",
+        "returnsCodec": "fe8565e902ca8fe4",
         "stakeCodec": "2dcc7ae2e6b01ba2",
         "stakeListCodec": "813e7d077d5561b7",
         "supplyCodec": "495524067d0a50c7",

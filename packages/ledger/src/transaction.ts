@@ -25,8 +25,9 @@ import { ADDRESS_BYTES } from './address.ts';
 import { type BondConsent, bondConsentCodec } from './bonding.ts';
 import { MAX_RECORD_BYTES, type RecordBatch, recordBatchCodec } from './records.ts';
 
-/** One payment of a {@link Action} `multiTransfer`. */
+/** One payment of a `multiTransfer`, see {@link Action}. */
 export interface Payment {
+  /** Address of the receiver, 32 bytes. */
   readonly to: Uint8Array;
   readonly amount: bigint;
 }
@@ -43,7 +44,10 @@ export interface BondedValidator {
   readonly address: string;
 }
 
-/** What a transaction does. Amounts are more than zero, in the smallest unit. */
+/**
+ * What a transaction does. Amounts are more than zero, in the smallest unit of money. A `multiTransfer` makes 1 to 256 payments, all
+ * or none; the bytes of `record` and `records` stay in the block, the state only commits to their order in the namespace.
+ */
 export type Action =
   | { readonly kind: 'transfer'; readonly to: Uint8Array; readonly amount: bigint }
   | { readonly kind: 'multiTransfer'; readonly payments: readonly Payment[] }
@@ -65,13 +69,16 @@ export interface Draft {
   readonly publicKey: Uint8Array;
   /** How many transactions of the sender went before: each nonce is used once, in order. */
   readonly nonce: number;
+  /** Paid whether the action succeeds or not. */
   readonly fee: bigint;
   /** Last height at which it may be included; 0 for no limit. */
   readonly expiry: Height;
   readonly action: Action;
 }
 
+/** A signed transaction. */
 export interface Transaction extends Draft {
+  /** Ed25519, 64 bytes. */
   readonly signature: Uint8Array;
 }
 
@@ -144,11 +151,12 @@ export const transactionCodec: Codec<Transaction> = struct<Transaction>({
   signature: fixed(SIGNATURE_BYTES),
 });
 
+/** The wire form of a transaction, whose signature is not checked. Throws `codec/*` for what does not fit the format. */
 export function encodeTransaction(transaction: Transaction): Uint8Array {
   return encode(transactionCodec, transaction);
 }
 
-/** Throws `codec/*` or `transaction/invalid`. Byte strings inside are views of `tx`. */
+/** Reads a transaction; its signature is not checked. Byte strings inside are views of `tx`. Throws `codec/*` or `transaction/invalid`. */
 export function decodeTransaction(tx: Uint8Array): Transaction {
   return decode(transactionCodec, tx);
 }
@@ -177,7 +185,7 @@ export function signedItemOf(hash: Hash, tx: Uint8Array, transaction: Transactio
 /** The Ed25519 key of an account; a `SecretKey` of the suite `ed25519` is one. */
 export type AccountKey = Pick<SecretKey, 'publicKey' | 'sign'>;
 
-/** A signed transaction, ready to submit. Throws `transaction/invalid` for values that no validator would read. */
+/** A signed transaction, ready to submit. Throws `codec/*` or `transaction/invalid` for values that no validator would read. */
 export function signTransaction(hash: Hash, key: AccountKey, draft: Omit<Draft, 'publicKey'>): Uint8Array {
   const body = encode(draftCodec, { ...draft, publicKey: key.publicKey });
   const tx = concatBytes(body, key.sign(signingBytes(hash, body)));

@@ -44,6 +44,7 @@ export function mapKey(b: Uint8Array): string {
   );
 }
 
+/** The address of a cell in hexadecimal. */
 export function hexOf(cell: AccountCell): string {
   cell.hex ??= toHex(cell.address);
   return cell.hex;
@@ -63,6 +64,7 @@ export class Working {
     this.#root = root;
   }
 
+  /** The cell of an account, the same one at each call: whoever changes it sets `changed`. */
   account(address: Uint8Array): AccountCell {
     const name = mapKey(address);
     const known = this.#accounts.get(name);
@@ -75,6 +77,7 @@ export class Working {
     return cell;
   }
 
+  /** The value under a state key other than an account's, or `null`. A view: copy it to keep it. */
   get(key: Uint8Array): Uint8Array | null {
     return this.#entry(key).value;
   }

@@ -1,10 +1,11 @@
 import { createPureSuites, sha256 } from '@quorate/crypto';
-import { evidenceFault, type SignatureSuite } from '@quorate/kernel';
+import { decode, evidenceCodec, evidenceFault, fromHex, type SignatureSuite, toHex } from '@quorate/kernel';
 import { simulatedSuite } from '@quorate/sim';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Chain, votersOf } from '../../../test/fixtures/chain.ts';
-import type { FinalityClaim } from './claims.ts';
+import { type FinalityClaim, finalityClaimCodec } from './claims.ts';
+import { type ForkEvidence, type ForkJson, forkToJson } from './fork.ts';
 import { LightClient } from './light-client.ts';
 
 function chainOf(suite: SignatureSuite, voters = 4): Chain {
@@ -24,30 +25,56 @@ function rivals(chain: Chain, sameView: boolean, left: number[], right: number[]
   return [chain.claimOf([chain.header(3)], left), chain.claimOf([rival], right)];
 }
 
+function jsonOf(chain: Chain, fork: ForkEvidence | null): ForkJson {
+  if (fork === null) throw new Error('no fork was seen');
+  const { chainId, suite } = chain;
+  return forkToJson({ chainId, suite, validators: chain.set(0) }, fork);
+}
+
+const keyAt = (chain: Chain, signer: number): string => toHex(chain.set(0).at(signer)?.publicKey ?? new Uint8Array());
+
 describe('two servers that contradict each other', () => {
   it('in one view: evidence that convicts each signer of both (ed25519)', () => {
     const suite = createPureSuites().get('ed25519');
     const chain = chainOf(suite);
     const fork = clientOf(chain).compare(...rivals(chain, true, [0, 1, 2], [1, 2, 3]));
     const context = { chainId: chain.chainId, suite, validators: chain.set(0) };
-    expect(fork).toMatchObject({ height: 3, common: [1, 2], weight: 2 });
+    expect(fork).toMatchObject({ height: 3, common: [1, 2], weight: 2, total: 4 });
     expect(fork?.evidence.map(({ kind, first }) => [kind, first.signer])).toEqual([
       ['conflicting-finalize', 1],
       ['conflicting-finalize', 2],
     ]);
     for (const evidence of fork?.evidence ?? []) expect(evidenceFault(context, evidence)).toBeNull();
+    const json = jsonOf(chain, fork);
+    expect(json).toMatchObject({ chainId: chain.chainId, height: 3, unattributable: null });
+    expect(json.evidence.map(({ publicKey }) => publicKey)).toEqual([keyAt(chain, 1), keyAt(chain, 2)]);
+    expect(json.evidence.map(({ evidence }) => decode(evidenceCodec, fromHex(evidence)))).toEqual(fork?.evidence);
+    const [first, second] = json.blocks.map(({ claim }) => decode(finalityClaimCodec, fromHex(claim)));
+    if (first === undefined || second === undefined) throw new Error('no claims');
+    expect(clientOf(chain).compare(first, second)).toEqual(fork);
   });
 
   it('in two views: the weight that must have lied, and no evidence against single signers', () => {
     const chain = chainOf(simulatedSuite());
     const fork = clientOf(chain).compare(...rivals(chain, false, [0, 1, 2], [0, 1, 3]));
     expect(fork).toMatchObject({ common: [0, 1], weight: 2, evidence: [] });
+    expect(jsonOf(chain, fork)).toMatchObject({
+      signersOfBoth: [keyAt(chain, 0), keyAt(chain, 1)].map((publicKey) => ({ publicKey, weight: 1 })),
+      weight: 2,
+      total: 4,
+      evidence: [],
+      unattributable: expect.stringMatching(/different views/),
+    });
   });
 
   it('with aggregates that cannot be taken apart: the certificates and the common weight (bls12-381)', () => {
     const chain = chainOf(createPureSuites().get('bls12-381'), 3);
     const fork = clientOf(chain).compare(...rivals(chain, true, [0, 1, 2], [0, 1, 2]));
     expect(fork).toMatchObject({ common: [0, 1, 2], weight: 3, evidence: [] });
+    expect(jsonOf(chain, fork)).toMatchObject({
+      signersOfBoth: [0, 1, 2].map((signer) => ({ signer, publicKey: keyAt(chain, signer) })),
+      unattributable: expect.stringMatching(/aggregated/),
+    });
   });
 
   it('always names at least a third of the weight, whatever the weights and the quorums', () => {

@@ -171,12 +171,8 @@ export class LightClient {
     if (first.header.height !== second.header.height)
       refuse('the claims are of different heights: ask both servers for one height');
     if (first.digest === second.digest) return null;
-    return forkBetween(
-      { suite: this.#parts.suite, validators: this.#trust.validators },
-      first.header.height,
-      a.certificate,
-      b.certificate,
-    );
+    const { suite } = this.#parts;
+    return forkBetween({ suite, validators: this.#trust.validators }, first.header.height, [a, b]);
   }
 
   #checkAge(now: Millis, allowExpired: boolean): void {

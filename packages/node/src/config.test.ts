@@ -42,18 +42,23 @@ describe('configuration', () => {
     [
       'a wrong type in the file',
       { file: { name: '/home/q/config.json', value: { rpc: { port: 'x' } } } },
-      /rpc\.port \(\/home\/q\/config\.json\)/,
+      /rpc\.port \(\/home\/q\/config\.json\): must be a number, not "x"$/,
     ],
     [
       'a wrong variable',
       { environment: { QUORATE_RPC_PORT: '70000' } },
-      /rpc\.port \(environment variable QUORATE_RPC_PORT\)/,
+      /rpc\.port \(environment variable QUORATE_RPC_PORT\): must be at most 65535, not 70000$/,
     ],
-    ['a wrong flag', { flags: { 'log-level': 'loud' } }, /log\.level \(flag --log-level\)/],
+    [
+      'a wrong flag',
+      { flags: { 'log-level': 'loud' } },
+      /log\.level \(flag --log-level\): must be "debug" or "info" or "warn" or "error", not "loud"$/,
+    ],
+    ['half a number', { flags: { 'rpc-port': '1.5' } }, /must be a whole number, not 1\.5$/],
     [
       'a wrong list item',
       { flags: { 'p2p-peers': 'nobody' } },
-      /p2p\.peers\.0 \(flag --p2p-peers\): must be KEY@host:port/,
+      /p2p\.peers\.0 \(flag --p2p-peers\): must be KEY@host:port .*, not "nobody"/,
     ],
     [
       'an unknown key in the file',

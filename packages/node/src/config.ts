@@ -1,5 +1,6 @@
 import { QuorateError } from '@quorate/kernel';
 import { z } from 'zod';
+import { complaintsOf } from './issue-text.ts';
 import { type NodeConfig, settings } from './settings.ts';
 
 /** Where settings come from; later ones win: defaults, file, environment, flags. */
@@ -119,11 +120,9 @@ export function loadConfig(sources: ConfigSources): {
     const unknown = Object.keys(environment).filter((name) => name.startsWith(PREFIX) && !variables.has(name));
     return { config: parsed.data, unknown };
   }
-  for (const issue of parsed.error?.issues ?? []) {
-    const path = issue.path.map(String);
-    const key = leaves.find((leaf) => path.join('.').startsWith(leaf.key))?.key ?? path.join('.');
-    const shown = [...path, ...(issue.code === 'unrecognized_keys' ? issue.keys : [])].join('.');
-    const problem = issue.code === 'unrecognized_keys' ? 'there is no such setting' : issue.message;
+  for (const { path, problem } of complaintsOf(parsed.error?.issues ?? [], merged, 'setting')) {
+    const shown = path.join('.');
+    const key = leaves.find((leaf) => shown === leaf.key || shown.startsWith(`${leaf.key}.`))?.key ?? shown;
     problems.push(`${shown} (${origin.get(key) ?? fileName}): ${problem}`);
   }
   throw invalid(problems);

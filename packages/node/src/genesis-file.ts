@@ -1,5 +1,6 @@
 import { fromHex, type Genesis, isHex, QuorateError, toHex, ValidatorSet } from '@quorate/kernel';
 import { z } from 'zod';
+import { complaintsOf } from './issue-text.ts';
 import { parseAddress } from './transport/address.ts';
 
 const hex = (bytes?: number) =>
@@ -52,8 +53,8 @@ export function parseGenesis(text: string): Genesis {
   }
   const parsed = genesisJson.safeParse(value);
   if (!parsed.success) {
-    const problems = parsed.error.issues.map(
-      ({ path, message }) => `${path.map(String).join('.') || 'the file'}: ${message}`,
+    const problems = complaintsOf(parsed.error.issues, value, 'field').map(
+      ({ path, problem }) => `${path.join('.') || 'the file'}: ${problem}`,
     );
     throw new QuorateError('genesis/invalid', `genesis: ${problems.join('; ')}`);
   }

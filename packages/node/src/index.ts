@@ -40,6 +40,7 @@ export {
 } from './rpc/index.ts';
 export { EXIT, exitCodeOf, failureLine, type ProcessSignals, runNode } from './run.ts';
 export { type NodeConfig, parsePeer, settings } from './settings.ts';
+export { parseAddress } from './transport/address.ts';
 export {
   createTlsMesh,
   TlsMesh,

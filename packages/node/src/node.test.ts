@@ -189,6 +189,77 @@ describe('four validators and an observer in one process, on real ports', () => 
   });
 });
 
+test('catching up over many short epochs fills no log', async () => {
+  const net = await network(1, { epochLength: 4, delta: 100 });
+  const validator = await boot(net, 0);
+  await validator.start();
+  await until(net, () => heightOf(validator) >= 120);
+  const from = net.lines.length;
+  const late = await boot(net, 1);
+  await late.start();
+  await until(net, () => heightOf(late) >= 120);
+  const own = net.lines.slice(from).filter((line) => line.startsWith('1 '));
+  // Two seconds of them are not thirty epochs' worth.
+  expect(own.filter((line) => line.includes('entered an epoch')).length, own.join('\n')).toBeLessThan(10);
+});
+
+describe('a node that stands alone', () => {
+  test('is not ready and says whom it dials, in the log too, until somebody is there', async () => {
+    const net = await network(4);
+    const first = await boot(net, 0);
+    await first.start();
+    expect(first.ready()).toMatchObject({ ready: false, peers: 0 });
+    const others = net.listen.slice(1, 4);
+    expect(first.ready().reasons[0]).toMatch(/^no peer connected: dialling /);
+    for (const address of others) expect(first.ready().reasons[0]).toContain(address);
+    await until(net, () => net.lines.some((line) => /^0 warn no peer connected: .*ECONNREFUSED/.test(line)));
+    await (await boot(net, 1)).start();
+    await until(net, () => first.ready().peers === 1);
+    expect(first.ready().reasons.join()).not.toMatch(/no peer/);
+  });
+
+  test('says while it starts that nobody is there to sync a state from', async () => {
+    const net = await network(1);
+    const flags = { 'p2p-listen': net.listen[1] ?? '', 'state-sync-height': '9', 'state-sync-digest': 'ab'.repeat(32) };
+    const log: NodeOverrides['log'] = (level, message) => void net.lines.push(`${level} ${message}`);
+    const node = await createNode({ home: net.homes[1] ?? '', config: loadConfig({ flags }).config }, { log });
+    nodes.add(node);
+    const started = node.start().catch((error: unknown) => error);
+    await until(net, () => net.lines.some((line) => /^warn no peer connected: dialling /.test(line)));
+    expect(node.ready()).toMatchObject({ ready: false, phase: 'starting' });
+    expect(node.ready().reasons).toEqual([
+      'the node is starting',
+      expect.stringMatching(/^no peer connected: dialling /),
+    ]);
+    await node.stop();
+    await started;
+  });
+
+  test('is well when it is the whole validator set', async () => {
+    const net = await network(1);
+    const node = await boot(net, 0);
+    await node.start();
+    await until(net, () => heightOf(node) >= 1);
+    expect(node.ready()).toMatchObject({ ready: true, reasons: [], peers: 0 });
+  });
+});
+
+test('a voting key without a record says so before it is in any set, and until when it will be silent', async () => {
+  const net = await network(1);
+  const validator = await boot(net, 0);
+  await validator.start();
+  const voting = ed25519.secretFromSeed(new Uint8Array(32).fill(150));
+  await writeKeyText(net.homes[1] ?? '', 'validator', encryptKey(voting, 'validator', { plain: true }));
+  const candidate = await boot(net, 1, { freshGate: false });
+  await candidate.start();
+  const says =
+    /record of what this key signed is missing: silent through the first epoch that it runs in the validator set/;
+  await until(net, () => net.lines.some((line) => /^1 warn this voting key signs nothing yet/.test(line)));
+  expect(net.lines.join('\n')).toMatch(says);
+  expect(candidate.replica.status().silent).toMatch(/^this key is not in the validator set; the record/);
+  expect(candidate.replica.status().silent).toMatch(says);
+});
+
 describe('what createNode refuses, with everything closed again', () => {
   test('a home without genesis, a missing node key, another suite, an unknown application', async () => {
     const empty = await mkdtemp(join(tmpdir(), 'quorate-node-'));
@@ -207,6 +278,19 @@ describe('what createNode refuses, with everything closed again', () => {
     });
     await writeGenesis(home, net.genesis);
     await boot(net, 0);
+  });
+
+  test('a checkpoint that may be as old as stake stays locked, by the genesis of the chain', async () => {
+    const net = await network(1);
+    const home = net.homes[0] ?? '';
+    const at = { 'p2p-listen': '127.0.0.1:0', 'state-sync-height': '9', 'state-sync-digest': 'ab'.repeat(32) };
+    const makes = (trustingHours: string): Promise<QuorateNode> =>
+      createNode({ home, config: loadConfig({ flags: { ...at, 'state-sync-trusting-hours': trustingHours } }).config });
+    await expect(makes('504')).rejects.toMatchObject({
+      code: 'config/invalid',
+      message: expect.stringMatching(/period of 504 hours is not below the 504 hours/),
+    });
+    await (await makes('503')).stop();
   });
 
   test('an application that is not the one of the chain', async () => {

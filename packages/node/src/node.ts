@@ -12,7 +12,9 @@ import {
   QuorateError,
   type Random,
   type Signer,
+  type ValidatorSet,
 } from '@quorate/kernel';
+import { demandTrustingPeriod } from '@quorate/ledger';
 import { createReplica, type Log, type Replica, type ReplicaOptions } from '@quorate/replica';
 import { type ApplicationFactory, ledgerFactory, loadApplication } from './application.ts';
 import { NodeDisk } from './disk/node-disk.ts';
@@ -23,6 +25,7 @@ import { createNativeSuites } from './native/suites.ts';
 import { createClock, createRandom } from './ports.ts';
 import { type NodeConfig, parsePeer } from './settings.ts';
 import { createTlsMesh, type TlsMesh, type TlsMeshLimits } from './transport/mesh.ts';
+import { loneliness, type Sight, Watch } from './watch.ts';
 
 /** Protocol versions that this software speaks, both included. */
 export const PROTOCOL_VERSIONS = { min: 1, max: 2 } as const;
@@ -31,6 +34,7 @@ export const SOFTWARE = 'quorate/0.1.0';
 /** Behind the chain by more than this, a node is not ready (architecture, "Failure policy"). */
 const MAX_EXECUTION_LAG = 16;
 const HOUR_MS = 3_600_000;
+const WATCH_MS = 1000;
 
 export interface NodeOptions {
   /** The home folder, with genesis.json and keys/node.json at least. */
@@ -160,7 +164,7 @@ export async function createNode(options: NodeOptions, overrides: NodeOverrides 
         mempool: config.mempool,
         snapshotInterval: config.snapshots.interval,
         keepSnapshots: config.snapshots.keep,
-        stateSync: trustedBlock(config),
+        stateSync: trustedBlock(config, genesis, hash),
         protocolVersion: (overrides.protocolVersions ?? PROTOCOL_VERSIONS).max,
       },
       { ports, application, suite, hash, log },
@@ -194,6 +198,8 @@ export class QuorateNode {
   #phase: Phase = 'new';
   #haltedWith: QuorateError | null = null;
   #stopping: Promise<void> | null = null;
+  readonly #watch: Watch;
+  #watching: NodeJS.Timeout | null = null;
 
   /** Use {@link createNode}. */
   constructor(options: NodeOptions, parts: Parts) {
@@ -210,6 +216,7 @@ export class QuorateNode {
     this.hash = parts.hash;
     this.log = parts.log;
     this.#home = parts.disk;
+    this.#watch = new Watch({ look: () => this.#sight(), log: parts.log });
     this.halted = parts.replica.halted.then(async (error) => {
       this.#haltedWith = error;
       await this.#close();
@@ -229,6 +236,7 @@ export class QuorateNode {
     this.#phase = 'starting';
     try {
       for (const service of this.#services) await service.start();
+      this.#watching = setInterval(() => this.#watch.tick(performance.now()), WATCH_MS);
       await this.replica.start();
     } catch (error) {
       await this.stop();
@@ -256,14 +264,16 @@ export class QuorateNode {
 
   ready(): Readiness {
     const { phase } = this;
+    const alone = phase === 'running' || phase === 'starting' ? loneliness(this.#sight()) : null;
     if (phase !== 'running') {
       const reason = this.#haltedWith === null ? `the node is ${phase}` : `halted: ${this.#haltedWith.message}`;
-      const nothing = { height: 0, executionLag: 0, syncing: phase === 'starting', silent: null, peers: 0 };
-      return { ready: false, phase, reasons: [reason], ...nothing };
+      const nothing = { height: 0, executionLag: 0, syncing: phase === 'starting', silent: null };
+      const reasons = alone === null ? [reason] : [reason, alone];
+      return { ready: false, phase, reasons, ...nothing, peers: this.transport.reach().connected };
     }
     const { height, executedHeight, syncing, silent, peers } = this.replica.status();
     const executionLag = Math.max(0, height - executedHeight);
-    const reasons: string[] = [];
+    const reasons: string[] = alone === null ? [] : [alone];
     if (syncing) reasons.push('synchronising with the network');
     if (executionLag > MAX_EXECUTION_LAG) {
       reasons.push(`execution is ${executionLag} blocks behind: proposing empty blocks until it catches up`);
@@ -276,6 +286,29 @@ export class QuorateNode {
     return this.transport.counters();
   }
 
+  #sight(): Sight {
+    const { validators, height, syncing } = this.#standing();
+    const key = this.signer.publicKey;
+    return {
+      ...this.transport.reach(),
+      sufficesAlone: validators.size === 1 && key !== null && validators.indexOfKey(key) !== null,
+      syncing,
+      height,
+      silent: this.signer.silent ?? null,
+    };
+  }
+
+  /** Where the replica stands; at genesis while it opens its files and after it failed. */
+  #standing(): { readonly validators: ValidatorSet; readonly height: number; readonly syncing: boolean } {
+    const { validators } = this.genesis;
+    try {
+      const { epoch, height, syncing } = this.replica.status();
+      return { validators: epoch > 0 ? (this.replica.validators(epoch) ?? validators) : validators, height, syncing };
+    } catch {
+      return { validators, height: 0, syncing: false };
+    }
+  }
+
   #close(): Promise<void> {
     this.#stopping ??= this.#closeAll();
     return this.#stopping;
@@ -283,6 +316,7 @@ export class QuorateNode {
 
   async #closeAll(): Promise<void> {
     this.#phase = 'stopping';
+    if (this.#watching !== null) clearInterval(this.#watching);
     const closing: (() => Promise<void>)[] = [
       ...[...this.#services].reverse().map((service) => () => service.stop()),
       () => this.replica.stop(),
@@ -347,11 +381,14 @@ async function readPassphrase(config: NodeConfig): Promise<string | null> {
   }
 }
 
-function trustedBlock(config: NodeConfig): ReplicaOptions['stateSync'] {
+/** Throws `config/invalid` when the block is named by half, or may be older than stake of this chain stays locked. */
+function trustedBlock(config: NodeConfig, genesis: Genesis, hash: Hash): ReplicaOptions['stateSync'] {
   const { height, digest, trustingHours } = config.stateSync;
   if (height === 0 && digest === '') return null;
   if (height === 0 || digest === '') {
     throw new QuorateError('config/invalid', 'stateSync: height and digest belong together: give both or neither');
   }
-  return { trusted: { height, digest }, trustingPeriod: trustingHours * HOUR_MS };
+  const trustingPeriod = trustingHours * HOUR_MS;
+  demandTrustingPeriod(hash, genesis, trustingPeriod);
+  return { trusted: { height, digest }, trustingPeriod };
 }

@@ -1,7 +1,23 @@
-import { isQuorateError, type PeerId, QuorateError } from '@quorate/kernel';
+import {
+  type Hash,
+  isQuorateError,
+  type Millis,
+  type PeerId,
+  QuorateError,
+  type SignatureSuite,
+} from '@quorate/kernel';
+import type { StateSyncRequest, StateSyncResponse } from './state-sync-wire.ts';
 
-/** Who hears of a lie. */
-interface Blaming {
+/** What asking peers, and checking their answers, needs. */
+export interface Asking {
+  readonly suite: SignatureSuite;
+  readonly hash: Hash;
+  readonly now: () => Millis;
+  /** Connected peers. */
+  readonly peers: () => readonly PeerId[];
+  /** Rejects when the peer does not answer in time. */
+  readonly ask: (peer: PeerId, request: StateSyncRequest) => Promise<StateSyncResponse>;
+  /** Who hears of a lie. */
   readonly blame: (peer: PeerId, reason: string) => void;
 }
 
@@ -10,7 +26,7 @@ interface Blaming {
  * Throws `sync/refused` when nobody proves it, `light/expired` and `light/conflict` at once.
  */
 export async function anyPeer<T>(
-  { blame }: Blaming,
+  { blame }: Pick<Asking, 'blame'>,
   peers: readonly PeerId[],
   what: string,
   attempt: (peer: PeerId) => Promise<T>,

@@ -50,6 +50,8 @@ export interface Replica {
   validators(epoch: Epoch): ValidatorSet | null;
   /** Evidence known to this node, newest first, at most `limit`. */
   evidence(limit: number): readonly EvidenceRecord[];
+  /** Offers evidence from outside: verified before it is kept and told to others. Throws `rpc/limited` when too much of it comes. */
+  submitEvidence(evidence: Evidence): Promise<EvidenceSubmission>;
   /** Calls `listener` for every finalized block from height `from` on, in order, past ones first. Never skips; a slow listener is ended with an error. */
   follow(from: Height, listener: BlockListener): Subscription;
   status(): ReplicaStatus;
@@ -135,6 +137,10 @@ export interface EvidenceRecord {
   /** Height of the block that carries it, or null while it waits. */
   readonly height: Height | null;
 }
+
+export type EvidenceSubmission =
+  /** Kept now or before; the name of the offence. */
+  { readonly kind: 'accepted'; readonly offence: Digest } | { readonly kind: 'rejected'; readonly reason: string };
 
 export type BlockListener = (block: FinalizedBlock) => void | Promise<void>;
 

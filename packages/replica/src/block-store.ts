@@ -15,12 +15,14 @@ import {
   type Height,
   type Millis,
   QuorateError,
+  type SignatureSuite,
   type Store,
   type StoreWrite,
   type ValidatorSet,
 } from '@quorate/kernel';
 import type { FinalityProof } from './api.ts';
 import { BlockReads } from './block-reads.ts';
+import { type Contradiction, certificateForkError, type ForkReportParts, forkError } from './fork-report.ts';
 import type { Kept, Retention } from './retention.ts';
 import { type Beginning, type Floor, fromFloor, fromGenesis } from './store-beginning.ts';
 import { outcomeStep } from './store-execution.ts';
@@ -57,6 +59,8 @@ export interface BlockStoreOptions {
 export interface BlockStoreParts {
   readonly disk: Disk;
   readonly hash: Hash;
+  /** What takes votes out of the certificates of a fork; without it a fork names its signers only. */
+  readonly suite?: SignatureSuite;
 }
 
 interface Tip {
@@ -79,9 +83,15 @@ export class BlockStore extends BlockReads {
   /** Digests of heights that are on their way to disk. */
   readonly #finalizing = new Map<Height, Digest>();
   #kept: Kept;
+  readonly #genesis: Genesis;
+  readonly #disk: Disk;
+  readonly #suite: SignatureSuite | null;
 
-  private constructor(store: Store, options: BlockStoreOptions) {
+  private constructor(store: Store, options: BlockStoreOptions, { disk, suite }: BlockStoreParts) {
     super(store, options.cacheBytes ?? DEFAULT_CACHE_BYTES);
+    this.#genesis = options.genesis;
+    this.#disk = disk;
+    this.#suite = suite ?? null;
     this.#writes = new WriteGroup(store);
     this.#tip = this.#readTip();
     this.#planned = this.#tip && { height: this.#tip.block.header.height, digest: this.#tip.block.ref.digest };
@@ -94,7 +104,7 @@ export class BlockStore extends BlockReads {
     const store = await parts.disk.openStore('blocks');
     try {
       await openFormat(store, genesisDigest(parts.hash, options.genesis));
-      return new BlockStore(store, options);
+      return new BlockStore(store, options, parts);
     } catch (error) {
       await store.close();
       throw error;
@@ -229,7 +239,8 @@ export class BlockStore extends BlockReads {
 
   /**
    * Finalizes consecutive heights in one atomic batch; pass what one drained batch finalized together. Heights that are final
-   * already are skipped when they agree and throw `consensus/fork` when they do not, as does a block that does not extend the tip.
+   * already are skipped when they agree and throw `consensus/fork` when they do not, as does a block that does not extend the tip;
+   * `fork.json` on the disk then holds what shows it.
    * The blocks must have been {@link put}. A certificate may name a descendant of its entry, also a trailing block above an
    * epoch's end (S11): the headers on the way are kept with it. Drops every other candidate at or below the new height.
    */
@@ -238,16 +249,19 @@ export class BlockStore extends BlockReads {
     let planned = this.#planned;
     if (planned === null)
       throw new QuorateError('store/corrupt', 'block store: nothing can be finalized before the chain has begun');
-    for (const entry of entries) {
+    for (const [index, entry] of entries.entries()) {
+      const forked = (block: Block, at: Height, how: string) =>
+        this.#forked({ block, entry, height: at, how, fresh, rest: entries.slice(index) });
       for (const block of entry.commit.blocks) {
         const { height, parentDigest } = block.header;
         if (height <= planned.height) {
-          this.#agrees(block, fresh[fresh.length - 1 - (planned.height - height)]?.block.ref.digest);
+          const known = this.#knownAt(height, fresh[fresh.length - 1 - (planned.height - height)]?.block.ref.digest);
+          if (known !== null && known !== block.ref.digest) throw await forked(block, height, `contradicts ${known}`);
           continue;
         }
         if (height !== planned.height + 1) throw new RangeError(`height ${height} cannot follow ${planned.height}`);
         if (parentDigest !== planned.digest)
-          throw forked(height, block.ref.digest, `does not extend ${planned.digest}`);
+          throw await forked(block, planned.height, `does not extend ${planned.digest}`);
         if (!this.#candidates.has(block.ref.digest)) {
           throw new QuorateError(
             'store/corrupt',
@@ -276,10 +290,25 @@ export class BlockStore extends BlockReads {
     }
   }
 
-  #agrees(block: Block, sameBatch: Digest | undefined): void {
-    const { height } = block.header;
-    const known = sameBatch ?? this.#finalizing.get(height) ?? this.digestAt(height);
-    if (known !== null && known !== block.ref.digest) throw forked(height, block.ref.digest, `contradicts ${known}`);
+  #knownAt(height: Height, sameBatch: Digest | undefined): Digest | null {
+    return sameBatch ?? this.#finalizing.get(height) ?? this.digestAt(height);
+  }
+
+  async #forked(found: Contradiction): Promise<QuorateError> {
+    return forkError(found, await this.#reportParts());
+  }
+
+  /**
+   * The error of a verified Finalization that contradicts what is final here, where the blocks below it are not at hand: `fork.json`
+   * on the disk then holds what shows it. `ours` is the one it contradicts; null for what finalized the tip.
+   */
+  async contradicted(ours: Certificate | null, theirs: Certificate): Promise<QuorateError> {
+    return certificateForkError({ ours, theirs, top: this.finalizedHeight }, await this.#reportParts());
+  }
+
+  async #reportParts(): Promise<ForkReportParts> {
+    await this.#writes.idle(); // what is on its way to disk may be one side of the fork
+    return { reads: this, genesis: this.#genesis, disk: this.#disk, suite: this.#suite };
   }
 
   /** Removes the candidate entries of what became final, and everything of the candidates that can never be. */
@@ -351,11 +380,4 @@ export class BlockStore extends BlockReads {
     await this.#writes.idle();
     await this.store.close();
   }
-}
-
-function forked(height: Height, digest: Digest, how: string): QuorateError {
-  return new QuorateError(
-    'consensus/fork',
-    `block ${digest} was certified at height ${height} but ${how}, which is final here: more than a third of the weight misbehaved. Keep this node's data as evidence`,
-  );
 }

@@ -1,12 +1,8 @@
 import {
   type Block,
-  type Body,
-  blockOfHeader,
-  bodyBytes,
   type Certificate,
   type Clock,
   type Epoch,
-  emptyRoot,
   encode,
   type Genesis,
   type Hash,
@@ -20,17 +16,10 @@ import {
 import type { Log } from './api.ts';
 import type { BlockStore } from './block-store.ts';
 import type { Counters } from './counters.ts';
-import { bodyFault } from './dissemination.ts';
 import type { Peers } from './peers.ts';
-import {
-  type CarriedBlock,
-  MAX_CARRIED,
-  MAX_CARRIED_BYTES,
-  MAX_RANGE,
-  MAX_RANGE_BYTES,
-  type SyncMessage,
-  syncCodec,
-} from './wire.ts';
+import { rangeFrom } from './range-server.ts';
+import { type BlockWithBody, Stretch } from './range-stretch.ts';
+import { MAX_RANGE, type SyncMessage, syncCodec } from './wire.ts';
 
 /** Behind by so many heights a range is asked for at once; behind by less, when nothing moved for {@link PATIENCE_MS}. */
 const FAR_BEHIND = 8;
@@ -42,7 +31,8 @@ const ANNOUNCE_LATEST_MS = 2_000;
 const REPEAT_MS = 10_000;
 /** Finalized heights that may wait for execution before more are fetched. */
 const MAX_UNEXECUTED = 2_048;
-const MAX_QUEUED = 24 << 20;
+/** Bytes that may wait for one peer in this class before its requests are dropped: below what a transport holds (16 MiB), with room for most answers. */
+const MAX_QUEUED = 4 << 20;
 
 export interface BlockSyncParts {
   readonly genesis: Genesis;
@@ -84,6 +74,8 @@ export class BlockSync {
   #announceAt: Millis = 0;
   #announcedAt: Millis = Number.NEGATIVE_INFINITY;
   #applying = false;
+  /** What is proven, but did not fit into one answer. */
+  #stretch: Stretch | null = null;
   #stopped = false;
 
   constructor(parts: BlockSyncParts) {
@@ -121,8 +113,8 @@ export class BlockSync {
   /** Asks for the next range when we are behind and nobody is being asked. */
   check(): void {
     if (this.#stopped || this.#outstanding !== null || this.#applying) return;
-    const { genesis, store, peers, now, clock, lag, epoch } = this.#parts;
-    const next = store.finalizedHeight + 1;
+    const { genesis, peers, now, clock, lag, epoch } = this.#parts;
+    const next = this.#wanted();
     const claimed = peers.claimedHeight();
     if (claimed < next || lag() > MAX_UNEXECUTED) return;
     // The epoch is over but the next one's set is not in force yet: what comes could not be checked.
@@ -239,121 +231,76 @@ export class BlockSync {
       this.#later(PATIENCE_MS);
       return;
     }
-    if (asked.from !== this.#parts.store.finalizedHeight + 1) return this.check(); // overtaken by the engine
+    if (asked.from !== this.#wanted()) return this.check(); // overtaken by the engine
     this.#applying = true;
+    let more = false;
     try {
-      const checked = this.#check(range.blocks, range.certificate);
-      peers.showed(from, typeof checked !== 'string', now());
-      if (typeof checked === 'string') {
-        peers.blame(from, 'invalid', `a range of blocks: ${checked}`, now());
+      const { genesis, hash, store, fault } = this.#parts;
+      const parts = { genesis, hash, epoch: this.#parts.epoch(), fault };
+      const stretch = this.#inHand() ?? Stretch.proven(store.tip().block, range.blocks, range.certificate, parts);
+      const bodies = typeof stretch === 'string' ? stretch : stretch.bodies(range.blocks, parts);
+      peers.showed(from, typeof bodies !== 'string', now());
+      if (typeof stretch === 'string' || typeof bodies === 'string') {
+        const wrong = typeof stretch === 'string' ? stretch : bodies;
+        peers.blame(from, 'invalid', `a range of blocks: ${wrong}`, now());
         this.#later(PATIENCE_MS);
         return;
       }
-      counters.add('sync.blocks', checked.length);
-      await this.#apply(from, checked, range.certificate);
+      counters.add('sync.blocks', bodies.length);
+      more = await this.#apply(from, stretch, bodies);
     } finally {
       this.#applying = false;
     }
     this.#movedAt = now();
+    if (more) this.check();
     this.#later(PATIENCE_MS); // in case the engine does not finalize
   }
 
-  /** The blocks of a range when they link to our finalized block and the certificate finalizes the last, else what is wrong. */
-  #check(
-    carried: readonly CarriedBlock[],
-    certificate: Certificate,
-  ): { readonly block: Block; readonly body: Body }[] | string {
-    const { genesis, hash, store, epoch, fault } = this.#parts;
-    const blocks: { readonly block: Block; readonly body: Body }[] = [];
-    let parent = store.tip().block;
-    for (const { header, body } of carried) {
-      const block = blockOfHeader(hash, genesis.chainId, header);
-      if (header.epoch !== epoch()) return `a block of epoch ${header.epoch} in epoch ${epoch()}`;
-      if (header.height !== parent.header.height + 1 || header.parentDigest !== parent.ref.digest)
-        return 'blocks that do not link';
-      blocks.push({ block, body });
-      parent = block;
-    }
-    const { statement } = certificate;
-    if (statement.kind !== 'finalize' || statement.epoch !== parent.ref.epoch || statement.view !== parent.ref.view) {
-      return 'a certificate of something else';
-    }
-    if (statement.block !== parent.ref.digest) return 'a certificate of another block';
-    const refusal = fault(certificate);
-    if (refusal !== null) return refusal;
-    for (const { block, body } of blocks) {
-      const wrong = bodyFault(hash, genesis.consensus.maxBlockBytes, block, body);
-      if (wrong !== null) return wrong;
-    }
-    return blocks;
-  }
-
-  async #apply(
-    from: PeerId,
-    blocks: readonly { readonly block: Block; readonly body: Body }[],
-    certificate: Certificate,
-  ): Promise<void> {
+  /** Stores bodies of the stretch; all of it goes to the engine once the last is here. Whether more are to be asked for at once. */
+  async #apply(from: PeerId, stretch: Stretch, bodies: readonly BlockWithBody[]): Promise<boolean> {
     const { store, proven, counters } = this.#parts;
     try {
-      await Promise.all(blocks.map(({ block, body }) => store.put(block, body)));
+      await Promise.all(bodies.map(({ block, body }) => store.put(block, body)));
     } catch (error) {
       if (!isQuorateError(error, 'store/full')) throw error;
       counters.add('dropped.bodies-full');
-      return;
+      return false;
     }
-    if (!this.#stopped)
-      proven(
-        from,
-        blocks.map(({ block }) => block),
-        certificate,
-      );
+    stretch.fill(bodies.length);
+    if (stretch.next !== null) {
+      this.#stretch = stretch;
+      return true;
+    }
+    this.#stretch = null;
+    if (!this.#stopped) proven(from, stretch.blocks, stretch.certificate);
+    return false;
+  }
+
+  /** The stretch in hand, unless finality moved since it was proven: the engine may have gone another way up. */
+  #inHand(): Stretch | null {
+    if (this.#stretch === null) return null;
+    if (this.#stretch.base.ref.digest !== this.#parts.store.tip().block.ref.digest) this.#stretch = null;
+    return this.#stretch;
+  }
+
+  /** The first height that is wanted. */
+  #wanted(): Height {
+    return this.#inHand()?.next?.header.height ?? this.#parts.store.finalizedHeight + 1;
   }
 
   #serve(to: PeerId, request: number, from: Height, count: number): void {
-    const { store, peers, transport, now, counters, genesis, hash } = this.#parts;
+    const { store, peers, transport, now, counters } = this.#parts;
     if (!peers.mayAsk(to, 1, now()) || transport.queued(to, 'sync') > MAX_QUEUED) {
       counters.add('dropped.requests');
       return;
     }
+    const served = rangeFrom(this.#parts, from, count);
+    const blocks = served?.blocks ?? [];
+    const certificate = served?.certificate ?? null;
     const kept = store.kept.bodiesFrom;
-    const first = store.at(from);
-    const blocks: CarriedBlock[] = [];
-    let certificate: Certificate | null = null;
-    if (first !== null && from > 0) {
-      const last = Math.min(
-        from + Math.min(count, MAX_RANGE) - 1,
-        store.finalizedHeight,
-        lastHeightOf(genesis.consensus, first.header.epoch),
-      );
-      let bytes = 0;
-      let height = from;
-      for (; height <= last && bytes < MAX_RANGE_BYTES; height++) {
-        const block = store.at(height);
-        const body = block === null ? null : store.body(block.ref);
-        if (block === null || body === null) break;
-        blocks.push({ header: block.header, body });
-        bytes += bodyBytes(body);
-      }
-      const proof = blocks.length === 0 ? null : store.finalityProof(height - 1);
-      const nothing = emptyRoot(hash);
-      certificate = proof?.certificate ?? null;
-      for (const header of proof?.headers.slice(1) ?? []) {
-        const block = blockOfHeader(hash, genesis.chainId, header);
-        const body = header.txRoot === nothing && header.evidenceRoot === nothing ? EMPTY : store.body(block.ref);
-        bytes += body === null ? 0 : bodyBytes(body);
-        if (body === null || blocks.length >= MAX_CARRIED || bytes > MAX_CARRIED_BYTES) {
-          certificate = null; // without every block on the way it proves nothing
-          break;
-        }
-        blocks.push({ header, body });
-      }
-    }
-    const answer = certificate === null ? [] : blocks;
-    const message = encode(syncCodec, { kind: 'range', request, blocks: answer, certificate, kept });
+    const message = encode(syncCodec, { kind: 'range', request, blocks, certificate, kept });
     peers.mayAsk(to, message.length / 65_536, now());
-    counters.add('sync.served', answer.length);
+    counters.add('sync.served', blocks.length);
     if (transport.send(to, 'sync', message)) counters.add('sent.sync', message.length);
   }
 }
-
-const EMPTY: Body = { transactions: [], evidence: [] };

@@ -68,20 +68,21 @@ export class Fate {
   }
 }
 
-/** A disk with stores only, in memory: batches are atomic, a crash happens before or after one. */
+/** A disk with stores and whole files, in memory: batches are atomic, a crash happens before or after one. */
 export class MemoryDisk {
   readonly stores = new Map<string, Map<string, Uint8Array>>();
+  readonly files = new Map<string, Uint8Array>();
 
   port(fate: Fate = new Fate()): Disk {
     const unused = (): never => {
-      throw new QuorateError('disk/failed', 'this disk has stores only');
+      throw new QuorateError('disk/failed', 'this disk has no append-only files');
     };
     return {
       openFile: unused,
       listFiles: unused,
       removeFile: unused,
-      replaceFile: unused,
-      readFile: unused,
+      replaceFile: (name, bytes) => fate.run(() => void this.files.set(name, bytes.slice())),
+      readFile: (name) => Promise.resolve(this.files.get(name) ?? null),
       usage: unused,
       openStore: (name) => Promise.resolve(this.#store(name, fate)),
     };
@@ -450,7 +451,7 @@ export class ChainFixture {
     return evidence;
   }
 
-  entry(block: Block, certified: Block = block): FinalizedEntry {
+  entry(block: Block, certified: Block = block, certificate = this.certificate(certified)): FinalizedEntry {
     return {
       commit: {
         index: block.header.height,
@@ -459,7 +460,7 @@ export class ChainFixture {
         blocks: [block],
         justification: [this.certificate(certified)],
       },
-      finality: { grade: 'final', certificate: this.certificate(certified), certifiedHeight: certified.header.height },
+      finality: { grade: 'final', certificate, certifiedHeight: certified.header.height },
       at: block.header.time + 5,
     };
   }

@@ -13,6 +13,7 @@ import {
   fromHex,
   type Genesis,
   type PeerId,
+  type Ports,
   type SecretKey,
   type SnapshotCapability,
   type SnapshotInfo,
@@ -44,7 +45,7 @@ type RegisterState = { height: number; block: Digest; root: Digest; count: numbe
 
 /**
  * An application whose state is a running digest of all transactions and offenders, durable on the simulated disk.
- * `bad…` is refused, `poison…` makes execution throw, `set:<key>:<weight>:<peer>` changes the validators.
+ * `bad…` is refused, `forged…` too and for ever, `poison…` makes execution throw, `set:<key>:<weight>:<peer>` changes the validators.
  */
 export class RegisterApplication implements Application {
   readonly capabilities;
@@ -87,8 +88,10 @@ export class RegisterApplication implements Application {
   checkTx(tx: Uint8Array) {
     const text = fromUtf8.decode(tx);
     if (text.startsWith('bad')) return Promise.resolve({ kind: 'rejected', reason: 'it is bad' } as const);
+    if (text.startsWith('forged'))
+      return Promise.resolve({ kind: 'rejected', reason: 'it is forged', inadmissible: true } as const);
     const sender = toHex(sha256(tx)).slice(0, 8);
-    return Promise.resolve({ kind: 'admitted', sender, nonce: 0n, priority: 1n, expiry: null } as const);
+    return Promise.resolve({ kind: 'admitted', sender, nonce: 0n, next: 0n, priority: 1n, expiry: null } as const);
   }
 
   prepareProposal(_context: unknown, candidates: readonly Uint8Array[]) {
@@ -199,6 +202,8 @@ export interface ClusterOptions {
   readonly speculative?: boolean;
   readonly consensus?: Partial<Genesis['consensus']>;
   readonly replica?: Partial<ReplicaOptions>;
+  /** Changes what a machine gives its replica. */
+  readonly ports?: (ports: Ports) => Ports;
 }
 
 /** A network of replicas in one simulated world. */
@@ -217,7 +222,7 @@ export class Cluster {
 
   constructor(options: ClusterOptions) {
     this.options = options;
-    const { seed, validators = 4, observers = 0, speculative = true } = options;
+    const { seed, validators = 4, observers = 0, speculative = true, ports = (same: Ports) => same } = options;
     this.world = new World({ seed });
     this.network = new SimulatedNetwork(this.world);
     const { suite } = this;
@@ -275,7 +280,7 @@ export class Cluster {
           ...options.replica,
         },
         {
-          ports: boot.ports(gate),
+          ports: ports(boot.ports(gate)),
           application,
           suite,
           hash: sha256,

@@ -2,6 +2,7 @@ import {
   type Application,
   type Block,
   type Digest,
+  type Evidence,
   type Genesis,
   type Hash,
   type Height,
@@ -13,7 +14,7 @@ import type { ApplicationCalls } from './application-calls.ts';
 import type { BlockStore } from './block-store.ts';
 import type { Candidates } from './candidates.ts';
 import type { ExecutedBlock } from './execution-outcomes.ts';
-import { divergenceOf, staleRoots } from './execution-rules.ts';
+import { divergenceOf, sentenceOf, staleRoots } from './execution-rules.ts';
 import type { Connected } from './executor-start.ts';
 import type { Retention } from './retention.ts';
 import type { StagedSets } from './staged-sets.ts';
@@ -38,6 +39,11 @@ export interface CommittingParts {
   readonly log: Log;
   /** Gets the sets of earlier epochs that a store begun by an older release lacks; resolves when it has those that evidence may name. */
   readonly learnSets?: () => Promise<void>;
+  /**
+   * Remembers what the finalized block of a height punishes; durable when it resolves. Called before the height is committed, and
+   * again when it was not: after a kill between the two no node may take an offence for one that nobody punished yet.
+   */
+  readonly including?: (height: Height, evidence: readonly Evidence[]) => Promise<void>;
   /** A finalized block was executed and committed: in order, again after a restart for those the application had not committed. Must not throw. */
   readonly executed: (done: ExecutedBlock) => void;
   readonly calls: ApplicationCalls;
@@ -87,9 +93,13 @@ export class Committing {
       );
     }
     await this.#checkRoots(block);
-    if (this.#ahead !== null && height <= this.#ahead.height) return this.#adopt(block, this.#ahead);
+    if (this.#ahead !== null && height <= this.#ahead.height) {
+      await this.#parts.including?.(height, body.evidence);
+      return this.#adopt(block, this.#ahead);
+    }
     const known = candidates.get(block.ref.digest);
     if (calls.lacksSet(body)) await this.#parts.learnSets?.();
+    await this.#parts.including?.(height, body.evidence); // only now is every offender known
     const result = known?.result ?? (await calls.finalize(block, parent.ref, body));
     this.#checkRepeat(height, result.record);
     const transactions = body.transactions.map((tx) => toHex(this.#parts.hash(tx)));
@@ -125,7 +135,8 @@ export class Committing {
     if (height === ahead.height && digest !== ahead.block) {
       throw new QuorateError(
         'application/diverged',
-        `the application committed block ${ahead.block} at height ${height}, the chain finalized ${digest}`,
+        `the application committed block ${ahead.block} at height ${height}, the chain finalized ${digest}: application state and ` +
+          'block store do not belong together; keep both, and join anew in another home by state sync',
       );
     }
     const certifier = this.#certifier(height);
@@ -172,12 +183,7 @@ export class Committing {
   async #diverge(certifier: Block, computed: ExecutionRecord, height: Height): Promise<never> {
     const divergence = divergenceOf(certifier, computed, height);
     await this.#parts.store.recordDivergence(divergence);
-    throw new QuorateError(
-      'application/diverged',
-      `after height ${height} this node computed state root ${divergence.computedStateRoot} and receipts root ${divergence.computedReceiptsRoot}, ` +
-        `block ${certifier.ref.digest} certifies ${divergence.certifiedStateRoot} and ${divergence.certifiedReceiptsRoot}. ` +
-        'Both states are kept: run quorate doctor',
-    );
+    throw new QuorateError('application/diverged', sentenceOf(divergence));
   }
 
   /** The outcome recorded before a crash must come out again. */
@@ -187,7 +193,8 @@ export class Committing {
     if (before.stateRoot === now.stateRoot && before.receiptsRoot === now.receiptsRoot) return;
     throw new QuorateError(
       'application/diverged',
-      `executing height ${height} again gave state root ${now.stateRoot}, before the restart it gave ${before.stateRoot}: the application is not deterministic`,
+      `executing height ${height} again gave state root ${now.stateRoot}, before the restart it gave ${before.stateRoot}: ` +
+        'the application is not deterministic. Nothing of this height is committed; keep this home and report it',
     );
   }
 

@@ -19,6 +19,7 @@ import { CurrentEpoch } from './current-epoch.ts';
 import { Dissemination } from './dissemination.ts';
 import { Effects } from './effects.ts';
 import { Epochs } from './epochs.ts';
+import { everyStep } from './every-step.ts';
 import { EvidencePool } from './evidence-pool.ts';
 import type { ExecutedBlock } from './execution-outcomes.ts';
 import { createExecutor, type Executor } from './executor.ts';
@@ -314,6 +315,7 @@ export class Core<M, R> {
         ...common,
         proposerOf: (epoch, view) => this.#epochs.proposerOf(epoch, view),
         learnSets: () => this.#lackingSets.learnEarlier(),
+        including: (height, evidence) => this.#evidence.value.included(height, evidence),
         executed: (done) => this.#executed(done),
         halted: common.halt,
       }),
@@ -377,10 +379,8 @@ export class Core<M, R> {
     this.transactions.executed(height, done.transactions, done.receipts);
     this.#mempool
       .committed(height, done.transactions, now())
+      .then(() => this.#proposer.orNull?.wake()) // what waited for a nonce may be due
       .catch((error: unknown) => halt(asFailure(error, 'the mempool failed')));
-    this.#evidence.orNull
-      ?.included(height, done.body.evidence)
-      .catch((error: unknown) => halt(asFailure(error, 'storing evidence failed')));
     this.#followers.orNull?.advance(height);
     counters.add('blocks');
     counters.add('transactions', done.transactions.length);
@@ -426,15 +426,17 @@ export class Core<M, R> {
     const executed = this.#executor.orNull?.stop();
     this.#current.stop();
     this.#questions.stop();
-    await this.#loop.stop();
-    await this.#ingress.stop();
-    await this.#finalizer.stop();
-    await executed;
-    await this.#common.transport.stop();
-    await journal.close();
-    await evidenceStore.close();
-    await store.close();
-    await application.close();
+    await everyStep([
+      () => this.#loop.stop(),
+      () => this.#ingress.stop(),
+      () => this.#finalizer.stop(),
+      () => executed,
+      () => this.#common.transport.stop(),
+      () => journal.close(),
+      () => evidenceStore.close(),
+      () => store.close(),
+      () => application.close(),
+    ]);
   }
 }
 

@@ -4,34 +4,22 @@ import {
   type Epoch,
   epochOf,
   type Genesis,
-  type Hash,
   type Header,
   type Height,
   lastHeightOf,
-  type Millis,
-  type PeerId,
   QuorateError,
-  type SignatureSuite,
   type ValidatorSet,
 } from '@quorate/kernel';
 import { LightClient } from '@quorate/light';
-import { anyPeer, given } from './any-peer.ts';
+import { type Asking, anyPeer, given } from './any-peer.ts';
 import type { FinalityProof } from './api.ts';
 import type { BlockStore } from './block-store.ts';
 import { startOfEpoch } from './epochs.ts';
 import { oldestAdmissible } from './evidence-pool.ts';
-import type { CheckpointAnswer, StateSyncRequest, StateSyncResponse } from './state-sync-wire.ts';
+import type { CheckpointAnswer } from './state-sync-wire.ts';
 
-export interface LookingBackParts {
+export interface LookingBackParts extends Asking {
   readonly genesis: Genesis;
-  readonly suite: SignatureSuite;
-  readonly hash: Hash;
-  readonly now: () => Millis;
-  /** Connected peers. */
-  readonly peers: () => readonly PeerId[];
-  /** Rejects when the peer does not answer in time. */
-  readonly ask: (peer: PeerId, request: StateSyncRequest) => Promise<StateSyncResponse>;
-  readonly blame: (peer: PeerId, reason: string) => void;
 }
 
 /** A block of the chain, known by its digest. */

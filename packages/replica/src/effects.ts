@@ -86,6 +86,7 @@ export class Effects<M, R> {
         this.#parts.proposer.value.judge(effect.request, effect.block, effect.parent);
         break;
       case 'certify':
+        // S5: an application (ABCI 2.0 too) has no such hook, so no engine here is made to ask; the default answer is yes.
         loop.own(epoch, { kind: 'certified', request: effect.request, ok: true });
         break;
       case 'fetch':
@@ -101,6 +102,9 @@ export class Effects<M, R> {
         break;
       case 'epochEnded':
         this.#parts.finalizer.ended(effect.epoch, effect.last);
+        break;
+      case 'forked':
+        this.#parts.finalizer.forked(effect, now());
         break;
       case 'evidence':
         this.#parts.found(effect.evidence);

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import {
   conflictOf,
+  conformance,
   type Evidence,
   offenceId,
   type SecretKey,
+  type SignatureSuite,
   type Statement,
   type Store,
   signedBytes,
@@ -12,7 +14,7 @@ import {
 } from '@quorate/kernel';
 import { Incarnation, SimulatedDisk, simulatedSuite, World } from '@quorate/sim';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { EvidencePool, type EvidencePoolOptions, forgetBeginning } from './evidence-pool.ts';
+import { EvidencePool, type EvidencePoolOptions, forgetBeginning, keptCodec } from './evidence-pool.ts';
 
 const hash = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
 const chainId = 'evidence-test';
@@ -255,6 +257,28 @@ describe('evidence pool', () => {
     expect(pool.list(10)).toHaveLength(5);
   });
 
+  it('verifies nothing that it has no room for', async () => {
+    let verified = 0;
+    life = new Incarnation(world, 'node');
+    const store = await world.complete(platter.port(life).openStore('evidence'));
+    const counting: SignatureSuite = {
+      ...suite,
+      verify: (item) => {
+        verified++;
+        return suite.verify(item);
+      },
+    };
+    const limits = { ...options, maxPerOffender: 1, maxOffences: 2 };
+    const parts = { store, suite: counting, hash, validators: () => validators };
+    pool = await world.complete(EvidencePool.open(limits, parts, 0));
+    expect([await add(offence(0, 1)), await add(offence(1, 1))]).toEqual(['added', 'added']);
+    const before = verified;
+    expect(before).toBeGreaterThan(0);
+    for (let i = 0; i < 10; i++)
+      expect([await add(offence(0, 2)), await add(offence(2, 1))]).toEqual(['ignored', 'ignored']);
+    expect(verified).toBe(before);
+  });
+
   it('hands each piece to gossip once', async () => {
     await add(offence(0, 1));
     await add(offence(1, 1));
@@ -274,5 +298,11 @@ describe('evidence pool', () => {
     await world.complete(store.write([{ key: Uint8Array.of(1), value: Uint8Array.of(9, 9) }]));
     life.end();
     await expect(open()).rejects.toMatchObject({ code: 'store/corrupt' });
+  });
+
+  it('keeps the format of its store', () => {
+    expect(conformance(keptCodec, hash)).toMatchInlineSnapshot(
+      `"a15ca0783402df2a605214f5d84bf811951669081212c36ec5b00df848581a48"`,
+    );
   });
 });

@@ -60,7 +60,8 @@ interface Kept {
   unsent: boolean;
 }
 
-const keptCodec: Codec<{ evidence: Evidence; height: Height | null; seq: number }> = struct<{
+/** An offence in the store. */
+export const keptCodec: Codec<{ evidence: Evidence; height: Height | null; seq: number }> = struct<{
   evidence: Evidence;
   height: Height | null;
   seq: number;
@@ -126,12 +127,10 @@ export class EvidencePool {
     if (this.#height >= this.#expiryOf(epoch)) return { kind: 'ignored', reason: `epoch ${epoch} is too long ago` };
     const validators = this.#parts.validators(epoch);
     if (validators === null) return { kind: 'ignored', reason: `the validators of epoch ${epoch} are not known here` };
-    const { chainId } = this.#options;
-    const fault = evidenceFault({ chainId, suite: this.#parts.suite, validators }, evidence);
-    if (fault !== null) return { kind: 'false', reason: fault };
     const offender = this.#offenderOf(evidence);
     if (offender === null) return { kind: 'false', reason: 'its signer is not in the set' };
 
+    // What finds no room is not verified either: nobody pays for evidence that is sent again and again.
     let waiting = 0;
     for (const kept of this.#kept.values()) {
       const competes = kept.height === null && this.#mayPropose(kept.evidence) === this.#mayPropose(evidence);
@@ -142,6 +141,9 @@ export class EvidencePool {
     }
     const displaced = this.#room();
     if (displaced === 'none') return { kind: 'ignored', reason: 'the evidence pool is full of evidence that waits' };
+    const { chainId } = this.#options;
+    const fault = evidenceFault({ chainId, suite: this.#parts.suite, validators }, evidence);
+    if (fault !== null) return { kind: 'false', reason: fault };
 
     const kept: Kept = { id, evidence, offender, seq: this.#seq++, height: null, unsent: true };
     if (displaced !== null) this.#kept.delete(displaced);

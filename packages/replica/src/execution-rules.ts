@@ -31,6 +31,20 @@ export function divergenceOf(certifier: Block, computed: ExecutionRecord, height
   };
 }
 
+/** What happened, what is kept and what to do, for the one line that an operator reads. */
+export function sentenceOf(divergence: Divergence): string {
+  const { height, certifiedBy, computedStateRoot, certifiedStateRoot } = divergence;
+  const differ =
+    computedStateRoot === certifiedStateRoot
+      ? `this node computed receipts root ${divergence.computedReceiptsRoot}, block ${certifiedBy} certifies ` +
+        `${divergence.certifiedReceiptsRoot} (both have state root ${certifiedStateRoot})`
+      : `this node computed state root ${computedStateRoot}, block ${certifiedBy} certifies ${certifiedStateRoot}`;
+  return (
+    `after height ${height} ${differ}. It executes nothing on top of that, and keeps its own state. Leave this home as it is, ` +
+    'copy the home of another node that was stopped soon after, and let "quorate doctor --home THIS --against COPY" name what differs'
+  );
+}
+
 /** A validator set after the updates of one block. Throws `application/failed` when they leave no valid set. */
 export function updatedSet(set: ValidatorSet, updates: readonly ValidatorUpdate[], height: Height): ValidatorSet {
   try {

@@ -1,4 +1,4 @@
-import { type QuorateError, toHex } from '@quorate/kernel';
+import { type Height, type QuorateError, toHex } from '@quorate/kernel';
 import { simulatedSuite } from '@quorate/sim';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -15,6 +15,8 @@ interface Node {
   readonly executor: Executor;
   readonly executed: ExecutedBlock[];
   readonly halts: QuorateError[];
+  /** Heights whose evidence was to be remembered, and where the application stood at that moment. */
+  readonly remembered: { readonly height: Height; readonly after: Height }[];
 }
 
 interface Home {
@@ -39,6 +41,7 @@ async function boot(
   const store = await BlockStore.open({ genesis: chain.genesis }, { disk: disk.port(fate), hash: sha256 });
   const executed: ExecutedBlock[] = [];
   const halts: QuorateError[] = [];
+  const remembered: Node['remembered'] = [];
   const executor = await createExecutor(
     { genesis: chain.genesis, retainBlocks: 0, snapshotInterval: 0, keepSnapshots: 2, ...options },
     {
@@ -47,11 +50,14 @@ async function boot(
       hash: sha256,
       log: () => {},
       proposerOf: chain.proposerOf,
+      including: async (height) => {
+        remembered.push({ height, after: (await application.info()).height });
+      },
       executed: (done) => executed.push(done),
       halted: (error) => halts.push(error),
     },
   );
-  return { store, application, executor, executed, halts };
+  return { store, application, executor, executed, halts, remembered };
 }
 
 async function finalize(node: Node, made: readonly Made[]): Promise<void> {
@@ -69,6 +75,8 @@ describe('finalized blocks', () => {
     await finalize(node, chain.made);
     expect(node.halts).toEqual([]);
     expect(node.executed.map(({ block }) => block.header.height)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+    // Before each commit: a kill between the two leaves no offence that seems unpunished.
+    expect(node.remembered).toEqual(chain.made.map((_, index) => ({ height: index + 1, after: index })));
     expect(node.executor.height).toBe(12);
     expect(node.executor.stateRoot).toBe(chain.stateRoot(12));
     expect(node.executor.lag).toBe(0);
@@ -175,6 +183,7 @@ describe('finalized blocks', () => {
     expect(node.halts).toEqual([]);
     expect(node.executor.height).toBe(9);
     expect(node.executed.map(({ block }) => block.header.height)).toEqual([7, 8, 9]);
+    expect(new Set(node.remembered.map(({ height }) => height))).toEqual(new Set([4, 5, 6, 7, 8, 9]));
     expect(node.application.calls.filter((call) => call.startsWith('finalize'))).toEqual([
       'finalize 7',
       'finalize 8',

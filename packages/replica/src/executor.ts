@@ -22,7 +22,7 @@ export type ExecutorOptions = CommittingOptions;
 
 /** `application` takes one call at a time: what `inTurn` returns, shared with mempool, RPC and state sync. */
 export interface ExecutorParts
-  extends Pick<CommittingParts, 'application' | 'store' | 'hash' | 'log' | 'learnSets' | 'executed'> {
+  extends Pick<CommittingParts, 'application' | 'store' | 'hash' | 'log' | 'learnSets' | 'including' | 'executed'> {
   /** Voting key of the leader of a view. */
   readonly proposerOf: (epoch: Epoch, view: View) => Uint8Array;
   /** Execution stopped for good: `application/failed`, `application/diverged`, `store/*` or `disk/*`. Called at most once. */

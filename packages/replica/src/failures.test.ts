@@ -2,7 +2,7 @@ import { decode, encode, type QuorateError, type Statement, signedBytes, toHex, 
 import { simplexMessageCodec } from '@quorate/simplex';
 import { describe, expect, it } from 'vitest';
 import { Cluster } from './cluster.fixture.ts';
-import { bodiesCodec, envelopeCodec, syncCodec } from './wire.ts';
+import { bodiesCodec, envelopeCodec, gossipCodec, syncCodec } from './wire.ts';
 
 const utf8 = new TextEncoder();
 const ALL = [0, 1, 2, 3];
@@ -87,6 +87,39 @@ describe('failure policy', () => {
     expect(cluster.replica(0).status().counters.expelled).toBe(1);
     expect(cluster.replica(0).status().peers).not.toContain(cluster.peer(3));
     await cluster.reach(15, [0, 1, 2]);
+  });
+
+  it('whoever passes on forged transactions again and again is expelled, and no more of them are looked at', async () => {
+    const cluster = new Cluster({ seed: 48, observers: 1 });
+    cluster.start();
+    await cluster.reach(3);
+    let checks = 0;
+    const application = cluster.applications.get(0);
+    if (application === undefined) throw new Error('no application');
+    const checkTx = application.checkTx.bind(application);
+    application.checkTx = (tx) => {
+      checks++;
+      return checkTx(tx);
+    };
+    const send = (word: string): void => {
+      for (let message = 0; message < 5; message++) {
+        const transactions = Array.from({ length: 100 }, (_, i) => utf8.encode(`${word} ${message}/${i}`));
+        const bytes = encode(gossipCodec, { kind: 'transactions', transactions });
+        cluster.network.inject(cluster.peer(4), cluster.peer(0), 'transactions', bytes);
+      }
+    };
+    // What became wrong on its way is nobody's fault.
+    send('bad');
+    await cluster.world.runFor(1_000);
+    expect(checks).toBe(500);
+    expect(cluster.replica(0).status().counters.expelled ?? 0).toBe(0);
+    checks = 0;
+    send('forged');
+    await cluster.world.runFor(1_000);
+    expect(cluster.replica(0).status().counters.expelled).toBe(1);
+    expect(cluster.replica(0).status().peers).not.toContain(cluster.peer(4));
+    expect(checks).toBeLessThan(110);
+    await cluster.reach(cluster.height(0) + 5);
   });
 
   it('a body that is not the one its header names is refused, and fetched from somebody else', async () => {

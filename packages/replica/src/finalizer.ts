@@ -1,4 +1,4 @@
-import type { Block, Epoch, Millis, QuorateError } from '@quorate/kernel';
+import type { Block, Effect, Epoch, Millis, QuorateError } from '@quorate/kernel';
 import type { BlockStore } from './block-store.ts';
 import { asFailure } from './failure.ts';
 import type { FinalizedEntry } from './store-finality.ts';
@@ -12,9 +12,12 @@ export interface FinalizerParts {
   readonly halt: (error: QuorateError) => void;
 }
 
+type Forked = Extract<Effect<never>, { kind: 'forked' }>;
+
 type Work =
   | { readonly kind: 'finalized'; readonly entry: FinalizedEntry }
-  | { readonly kind: 'ended'; readonly epoch: Epoch; readonly last: Block };
+  | { readonly kind: 'ended'; readonly epoch: Epoch; readonly last: Block }
+  | { readonly kind: 'forked'; readonly fork: Forked; readonly at: Millis };
 
 /** What the engine finalized becomes durable here, in order and in batches, beside the loop. */
 export class Finalizer {
@@ -33,6 +36,11 @@ export class Finalizer {
 
   ended(epoch: Epoch, last: Block): void {
     this.#add({ kind: 'ended', epoch, last });
+  }
+
+  /** Two Finalizations contradict each other: what is final here stays, the other branch is shown to the store, and the replica halts. */
+  forked(fork: Forked, at: Millis): void {
+    this.#add({ kind: 'forked', fork, at });
   }
 
   /** Finishes the batch in hand. */
@@ -71,6 +79,7 @@ export class Finalizer {
         await this.#parts.ended(first.epoch, first.last);
         continue;
       }
+      if (first.kind === 'forked') throw await this.#contradiction(first.fork, first.at);
       const entries: FinalizedEntry[] = [];
       for (let next: Work | undefined = first; next?.kind === 'finalized'; next = this.#work[0]) {
         entries.push(next.entry);
@@ -80,5 +89,17 @@ export class Finalizer {
       const last = entries[entries.length - 1]?.commit.blocks.at(-1);
       if (last !== undefined && !this.#stopped) await this.#parts.finalized(last);
     }
+  }
+
+  /** The store knows best what the other branch contradicts, and keeps what shows it. */
+  async #contradiction({ first, second, commits }: Forked, at: Millis): Promise<QuorateError> {
+    const { store } = this.#parts;
+    const lowest = commits[0]?.index ?? Number.POSITIVE_INFINITY;
+    if (lowest <= store.finalizedHeight + 1) {
+      const certifiedHeight = commits.at(-1)?.index ?? 0;
+      const finality = { grade: 'final', certificate: second, certifiedHeight } as const;
+      await store.finalize(commits.map((commit) => ({ commit, finality, at })));
+    }
+    return store.contradicted(first, second);
   }
 }

@@ -12,8 +12,11 @@ import {
 
 /** Transactions wait so long for company before they travel. */
 const BATCH_MS = 10;
-/** Bytes that may wait for one peer in this class before gossip passes it over. */
-const MAX_QUEUED = 3 << 20;
+/**
+ * Bytes that may wait for one peer in this class before gossip passes it over. Below what a transport holds (2 MiB) by more than
+ * the largest message, so that it is this bound that acts, the same over every transport.
+ */
+export const MAX_QUEUED = (2 << 20) - (640 << 10);
 
 export interface GossipParts {
   readonly transport: Transport;

@@ -1,5 +1,14 @@
-import { type Evidence, type Millis, type PeerId, type QuorateError, unreachable } from '@quorate/kernel';
-import type { Log, SubmitResult } from './api.ts';
+import {
+  Budget,
+  type Evidence,
+  type Hash,
+  type Millis,
+  offenceId,
+  type PeerId,
+  QuorateError,
+  unreachable,
+} from '@quorate/kernel';
+import type { EvidenceSubmission, Log, SubmitResult } from './api.ts';
 import type { Counters } from './counters.ts';
 import type { EvidencePool } from './evidence-pool.ts';
 import { asFailure } from './failure.ts';
@@ -19,6 +28,7 @@ export interface IntakeParts {
   readonly proposer: Late<Proposer>;
   readonly peers: Peers;
   readonly counters: Counters;
+  readonly hash: Hash;
   readonly now: () => Millis;
   readonly log: Log;
   readonly halt: (error: QuorateError) => void;
@@ -27,6 +37,7 @@ export interface IntakeParts {
 /** What is to go into blocks, wherever it comes from: kept, told to the others, and a leader that waits for it is woken. */
 export class Intake {
   readonly #parts: IntakeParts;
+  readonly #checks = new Budget({ burst: 64, refillMs: 50 });
 
   constructor(parts: IntakeParts) {
     this.#parts = parts;
@@ -47,7 +58,7 @@ export class Intake {
         // Offered again after it became final, and after the mempool forgot it: the application finds its nonce used, the chain finds it.
         if (transactions.status(result.id).kind === 'final') return { kind: 'accepted', id: result.id };
         transactions.refused(result.id, result.reason);
-        return result;
+        return { kind: 'rejected', id: result.id, reason: result.reason };
       default:
         return unreachable(result);
     }
@@ -60,13 +71,19 @@ export class Intake {
     switch (message.kind) {
       case 'transactions':
         for (const tx of message.transactions) {
+          if (peers.isExpelled(from, now)) return counters.add('dropped.gossip-expelled');
           const result = await mempool.add(tx, now);
           if (result.kind === 'accepted') this.#took(tx, result.id, from);
-          else if (result.kind === 'rejected') counters.add('gossip.rejected');
+          else if (result.kind === 'rejected') {
+            counters.add('gossip.rejected');
+            // Whatever else is wrong with it may have come true on its way: a nonce was used, a mempool filled up.
+            if (result.inadmissible === true) peers.blame(from, 'flood', result.reason, now);
+          }
         }
         return;
       case 'evidence':
         for (const piece of message.evidence) {
+          if (peers.isExpelled(from, now)) return counters.add('dropped.gossip-expelled');
           const outcome = await evidence.value.add(piece);
           if (outcome.kind === 'false') peers.blame(from, 'invalid', outcome.reason, now);
           if (outcome.kind === 'added') this.#tookEvidence();
@@ -75,6 +92,18 @@ export class Intake {
       default:
         return unreachable(message);
     }
+  }
+
+  /** Evidence from a client of this node. Whoever sends evidence that is false pays nothing for it: a budget bounds what is checked. */
+  async submitEvidence(evidence: Evidence): Promise<EvidenceSubmission> {
+    const { hash, now } = this.#parts;
+    if (!this.#checks.take(now()))
+      throw new QuorateError('rpc/limited', 'too much evidence is being checked: try again in a moment');
+    const outcome = await this.#parts.evidence.value.add(evidence);
+    if (outcome.kind === 'added') this.#tookEvidence();
+    if (outcome.kind === 'added' || outcome.kind === 'known')
+      return { kind: 'accepted', offence: offenceId(hash, evidence) };
+    return { kind: 'rejected', reason: outcome.reason };
   }
 
   /** Evidence that our own engine found. */

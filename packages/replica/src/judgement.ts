@@ -51,6 +51,9 @@ export class Judgement {
   async fields(parent: Block, content: 'full' | 'empty', lastOfEpoch: boolean): Promise<FieldsOutcome> {
     const { branches, turns } = this.#parts;
     if (content === 'full' && !(await this.#ready(parent))) return { kind: 'behind' };
+    // Nothing of the application is needed: a copy must not wait behind an execution that lags.
+    if (content === 'empty' && !lastOfEpoch)
+      return { kind: 'fields', fields: { ...rootsOf(parent.header), nextValidatorsRoot: null } };
     return turns.attempt(async () => {
       const { header } = parent;
       let fields: ExecutionFields = { ...rootsOf(header), nextValidatorsRoot: null };

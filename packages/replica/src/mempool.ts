@@ -46,7 +46,8 @@ export type AddResult =
   | { readonly kind: 'known'; readonly id: Digest }
   /** It was settled not long ago: ask the transaction index. */
   | { readonly kind: 'settled'; readonly id: Digest; readonly height: Height }
-  | { readonly kind: 'rejected'; readonly id: Digest; readonly reason: string };
+  /** `inadmissible`: the application says that no state admits it. */
+  | { readonly kind: 'rejected'; readonly id: Digest; readonly reason: string; readonly inadmissible?: boolean };
 
 interface Entry {
   readonly id: Digest;
@@ -66,6 +67,8 @@ interface Sender {
   readonly name: string;
   /** In order of nonce. */
   readonly entries: Entry[];
+  /** What the committed state wants next, as far as we know. */
+  next: bigint;
   bytes: number;
 }
 
@@ -76,9 +79,11 @@ const HOG = 16;
 
 /**
  * Transactions that wait for a block. Each sender's keep the order of their nonces; senders take turns, higher priority first.
+ * What follows a gap between nonces is kept and proposed to nobody: it may cost its sender nothing for ever, so it must not take the
+ * room of others nor make blocks.
  *
- * When full, a newcomer takes the place of: first, the lowest-priority transaction of the largest sender, as long as that sender
- * holds more than a sixteenth of the bytes; after that, the lowest-priority transaction of all (the latest among equals), if the
+ * When full, a newcomer takes the place of: first, what waits behind a gap, if the newcomer does not; then, the lowest-priority
+ * transaction of the largest sender, as long as that sender holds more than a sixteenth of the bytes; after that, the lowest-priority transaction of all (the latest among equals), if the
  * newcomer's priority is higher. Otherwise the newcomer is refused. Nothing is evicted for a newcomer that is refused.
  */
 export class Mempool {
@@ -88,6 +93,8 @@ export class Mempool {
   readonly #senders = new Map<string, Sender>();
   readonly #byExpiry = new Map<Height, Set<Entry>>();
   readonly #hogs = new Set<Sender>();
+  /** Senders of whom something waits behind a gap. */
+  readonly #gapped = new Set<Sender>();
   #cheapest = new Heap<Entry>(cheaper);
   readonly #checking = new Set<Digest>();
   readonly #settled: Recent<Digest, Height>;
@@ -97,7 +104,6 @@ export class Mempool {
   #height: Height = 0;
   #bytes = 0;
   #seq = 0;
-  #wake: (() => void) | null = null;
 
   constructor(options: MempoolOptions, parts: MempoolParts) {
     this.#options = { recheckPerBlock: 512, rememberSettled: 65_536, maxAge: 3_600_000, maxChecking: 4096, ...options };
@@ -130,8 +136,12 @@ export class Mempool {
 
     this.#checking.add(id);
     try {
-      const admission = await this.#parts.application.checkTx(tx, { now, recheck: false });
-      if (admission.kind === 'rejected') return reject(admission.reason);
+      const height = this.#height;
+      let admission = await this.#parts.application.checkTx(tx, { now, recheck: false });
+      // A block came meanwhile: the nonce that was next then may have been used.
+      if (height !== this.#height && isAhead(admission))
+        admission = await this.#parts.application.checkTx(tx, { now, recheck: true });
+      if (admission.kind === 'rejected') return { ...admission, id };
       const settledMeanwhile = this.#settled.get(id);
       if (settledMeanwhile !== undefined) return { kind: 'settled', id, height: settledMeanwhile };
       const refusal = this.#admit(id, tx, admission, now);
@@ -149,9 +159,10 @@ export class Mempool {
    */
   candidates(maxBytes: number, excluded: ReadonlySet<Digest> = new Set()): Uint8Array[] {
     const turns = new Heap<Turn>(sooner);
-    for (const { entries } of this.#senders.values()) {
-      const first = entries[0];
-      if (first !== undefined) turns.append({ round: 0, entry: first });
+    for (const sender of this.#senders.values()) {
+      const at = startOf(sender);
+      const entry = sender.entries[at];
+      if (entry !== undefined) turns.append({ round: 0, at, entry });
     }
     turns.order();
     const chosen: Uint8Array[] = [];
@@ -159,32 +170,32 @@ export class Mempool {
     while (chosen.length < MAX_TRANSACTIONS && left > LENGTH_PREFIX) {
       const turn = turns.pop();
       if (turn === undefined) break;
-      const { entry, round } = turn;
+      const { entry, round, at } = turn;
       if (!excluded.has(entry.id)) {
         const cost = entry.tx.length + LENGTH_PREFIX;
         if (cost > left) continue; // and with it the sender: what follows needs this nonce first
         chosen.push(entry.tx);
         left -= cost;
       }
-      const next = entry.sender.entries[round + 1];
-      if (next !== undefined) turns.push({ round: round + 1, entry: next });
+      const next = entry.sender.entries[at + 1];
+      if (next?.nonce === entry.nonce + 1n) turns.push({ round: round + 1, at: at + 1, entry: next });
     }
     return chosen;
   }
 
-  /**
-   * Calls `wake` once, as soon as something waits: at once when something does. A later call replaces an earlier one.
-   * The returned function cancels it.
-   */
-  onPending(wake: () => void): () => void {
-    if (this.#byId.size > 0) {
-      wake();
-      return () => {};
+  /** Whether more than `bytes` of a body could be filled now, what is `excluded` apart. */
+  exceeds(bytes: number, excluded: ReadonlySet<Digest> = new Set()): boolean {
+    let left = bytes;
+    for (const sender of this.#senders.values()) {
+      let due = sender.next;
+      for (let at = startOf(sender); sender.entries[at]?.nonce === due; at++, due++) {
+        const entry = sender.entries[at];
+        if (entry === undefined || excluded.has(entry.id)) continue;
+        left -= entry.tx.length + LENGTH_PREFIX;
+        if (left < 0) return true;
+      }
     }
-    this.#wake = wake;
-    return () => {
-      if (this.#wake === wake) this.#wake = null;
-    };
+    return false;
   }
 
   /**
@@ -197,8 +208,10 @@ export class Mempool {
       this.#settled.set(id, height);
       const entry = this.#byId.get(id);
       if (entry === undefined) continue;
-      this.#stale.add(entry.sender.name);
+      const { sender } = entry;
+      this.#stale.add(sender.name);
       this.#remove(entry);
+      if (entry.nonce >= sender.next) this.#advance(sender, entry.nonce + 1n);
     }
     this.#expire(height, now);
     this.#recheck = this.#recheck.then(() => this.#checkAgain(now));
@@ -208,11 +221,11 @@ export class Mempool {
   #admit(
     id: Digest,
     tx: Uint8Array,
-    { sender: name, nonce, priority, expiry }: Extract<TxAdmission, { kind: 'admitted' }>,
+    { sender: name, nonce, next, priority, expiry }: Extract<TxAdmission, { kind: 'admitted' }>,
     since: Millis,
   ): string | null {
     if (expiry !== null && expiry <= this.#height) return `it expired at height ${expiry}`;
-    const sender = this.#senders.get(name) ?? { name, entries: [], bytes: 0 };
+    const sender = this.#senders.get(name) ?? { name, entries: [], next, bytes: 0 };
     const at = positionOf(sender.entries, nonce);
     const rival = sender.entries[at]?.nonce === nonce ? sender.entries[at] : undefined;
     if (rival !== undefined && (priority <= rival.priority || priority * 100n < rival.priority * 110n)) {
@@ -227,9 +240,7 @@ export class Mempool {
     for (const victim of victims) this.#drop(victim, { kind: 'evicted', reason: 'the mempool was full' });
     if (rival !== undefined) this.#drop(rival, { kind: 'replaced', reason: `replaced by ${id}` });
     this.#insert(entry);
-    const wake = this.#wake;
-    this.#wake = null;
-    wake?.();
+    if (next > sender.next) this.#advance(sender, next);
     return null;
   }
 
@@ -248,7 +259,13 @@ export class Mempool {
       bytes -= victim.tx.length;
       count--;
     };
+    const isReady = !isBehindGap(entry.sender, entry.nonce);
     while (!room()) {
+      const stray = isReady ? this.#stray(going, entry.sender) : null;
+      if (stray !== null) {
+        take(stray);
+        continue;
+      }
       const hog = this.#largestHog(going, entry.sender);
       const fromHog = hog === null ? null : lowestOf(hog, going);
       if (fromHog !== null) {
@@ -271,6 +288,16 @@ export class Mempool {
     }
     for (const back of passed) this.#cheapest.push(back);
     return worthIt ? victims : null;
+  }
+
+  /** The last transaction behind a gap of some other sender, not counting what already goes. */
+  #stray(going: ReadonlySet<Entry>, newcomer: Sender): Entry | null {
+    for (const sender of this.#gapped) {
+      if (sender === newcomer) continue;
+      const last = sender.entries.findLast((entry) => !going.has(entry));
+      if (last !== undefined && isBehindGap(sender, last.nonce)) return last;
+    }
+    return null;
   }
 
   /** The sender with most bytes among those above their share, not counting what already goes; never the newcomer's own. */
@@ -329,6 +356,15 @@ export class Mempool {
     this.#bytes += bytes;
     if (this.#isHog(sender.bytes)) this.#hogs.add(sender);
     else this.#hogs.delete(sender);
+    this.#advance(sender, sender.next);
+  }
+
+  /** Takes note of what the state wants next of a sender. */
+  #advance(sender: Sender, next: bigint): void {
+    sender.next = next;
+    const last = sender.entries.at(-1);
+    if (last !== undefined && isBehindGap(sender, last.nonce)) this.#gapped.add(sender);
+    else this.#gapped.delete(sender);
   }
 
   #drop(entry: Entry, drop: Drop): void {
@@ -367,7 +403,9 @@ export class Mempool {
           left--;
           if (!entry.present) continue;
           try {
+            const height = this.#height;
             const admission = await this.#parts.application.checkTx(entry.tx, { now, recheck: true });
+            if (admission.kind === 'admitted' && height === this.#height) this.#advance(sender, admission.next);
             if (admission.kind === 'rejected' && entry.present) {
               this.#drop(entry, { kind: 'rejected', reason: admission.reason });
             }
@@ -382,6 +420,8 @@ export class Mempool {
 
 interface Turn {
   readonly round: number;
+  /** Place of the entry among its sender's. */
+  readonly at: number;
   readonly entry: Entry;
 }
 
@@ -398,6 +438,22 @@ function cheaper(a: Entry, b: Entry): boolean {
 /** The transaction in memory of its own size: a view would keep the whole message that brought it, up to thousands of times as much. */
 function owned(tx: Uint8Array): Uint8Array {
   return 2 * tx.length < tx.buffer.byteLength ? new Uint8Array(tx) : tx;
+}
+
+/** Index of the sender's entry that a block may take next; past the end when there is none. */
+function startOf({ entries, next }: Sender): number {
+  const at = positionOf(entries, next);
+  return entries[at]?.nonce === next ? at : entries.length;
+}
+
+/** Whether a nonce that comes before `nonce` is missing, of those that the state wants still. */
+function isBehindGap({ entries, next }: Sender, nonce: bigint): boolean {
+  return BigInt(positionOf(entries, nonce) - positionOf(entries, next)) < nonce - next;
+}
+
+/** Whether a transaction waits for another nonce than its own. */
+function isAhead(admission: TxAdmission): boolean {
+  return admission.kind === 'admitted' && admission.nonce !== admission.next;
 }
 
 /** Index of the first entry whose nonce is not below `nonce`. */

@@ -1,5 +1,5 @@
 import { type Clock, type Hash, type Millis, QuorateError, type SignatureSuite } from '@quorate/kernel';
-import type { LookingBackParts } from './earlier-epochs.ts';
+import type { Asking } from './any-peer.ts';
 import type { Peers } from './peers.ts';
 import type { SyncRequests } from './sync-requests.ts';
 
@@ -17,8 +17,7 @@ export interface PeerQuestionsParts {
 
 /** Questions that are put to the peers again and again, until one of them proves the answer or the node stops. */
 export class PeerQuestions {
-  /** What asking, and checking the answers, needs. */
-  readonly asking: Omit<LookingBackParts, 'genesis'>;
+  readonly asking: Asking;
   readonly #clock: Clock;
   readonly #pauses = new Set<() => void>();
   #stopped = false;

@@ -31,6 +31,7 @@ export interface Tip {
 interface PeerRecord {
   score: number;
   scoredAt: Millis;
+  expelledUntil: Millis;
   tokens: number;
   filledAt: Millis;
   tip: Tip | null;
@@ -143,9 +144,15 @@ export class Peers {
     record.scoredAt = now;
     if (record.score < EXPEL_SCORE) return;
     record.score = 0;
+    record.expelledUntil = now + BAN_MS;
     this.#counters.add('expelled');
     this.#transport.expel(peer, reason, BAN_MS);
     this.#onExpelled(peer, reason);
+  }
+
+  /** Whether the peer was expelled not long ago: what it sent before that may still be waiting here. */
+  isExpelled(peer: PeerId, now: Millis): boolean {
+    return now < (this.#records.get(peer)?.expelledUntil ?? Number.NEGATIVE_INFINITY);
   }
 
   /** Takes the tokens of a request that costs `cost`; false when the peer has asked too much lately. */
@@ -169,7 +176,15 @@ export class Peers {
           break;
         }
       }
-      record = { score: 0, scoredAt: now, tokens: REQUEST_BURST, filledAt: now, tip: null, doubted: false };
+      record = {
+        score: 0,
+        scoredAt: now,
+        expelledUntil: Number.NEGATIVE_INFINITY,
+        tokens: REQUEST_BURST,
+        filledAt: now,
+        tip: null,
+        doubted: false,
+      };
       this.#records.set(peer, record);
     }
     return record;

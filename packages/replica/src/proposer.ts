@@ -193,8 +193,7 @@ export class Proposer {
     const { clock, now, mempool, evidence, rhythm } = this.#parts;
     const pending = (): boolean =>
       carried !== null &&
-      (mempool.candidates(1 << 20, carried.transactions).length > 0 ||
-        evidence.pending(1, carried.offences).length > 0);
+      (mempool.exceeds(0, carried.transactions) || evidence.pending(1, carried.offences).length > 0);
     let wasIdle = false;
     while (turn === this.#current && now() < build.idleUntil && !pending()) {
       wasIdle = true;
@@ -207,7 +206,7 @@ export class Proposer {
       });
       this.#wake = () => {};
     }
-    if (turn === this.#current && pending() && mempool.bytes < this.#pace.limit) {
+    if (turn === this.#current && pending() && !mempool.exceeds(this.#pace.limit, carried?.transactions)) {
       // Whoever sends one usually sends more: one block for the burst, not one for its first transaction.
       const until = Math.max(rhythm.gatherUntil(build.parent.ref.digest), wasIdle ? now() + GATHER_MS : 0);
       const wait = Math.min(until, build.idleUntil) - now();

@@ -1,6 +1,7 @@
 import {
   type Digest,
   type Epoch,
+  type Evidence,
   type Height,
   type QueryRequest,
   type QueryResult,
@@ -11,6 +12,7 @@ import type {
   BlockListener,
   EpochProof,
   EvidenceRecord,
+  EvidenceSubmission,
   FinalityProof,
   FinalizedBlock,
   Replica,
@@ -106,6 +108,10 @@ export class RunningReplica<M, R> implements Replica {
 
   evidence(limit: number): readonly EvidenceRecord[] {
     return this.#running().evidence.list(limit);
+  }
+
+  async submitEvidence(evidence: Evidence): Promise<EvidenceSubmission> {
+    return this.#running().intake.submitEvidence(evidence);
   }
 
   follow(from: Height, listener: BlockListener): Subscription {

@@ -2,20 +2,19 @@ import {
   type Application,
   type Digest,
   type Genesis,
-  type Hash,
   type Height,
   isQuorateError,
   lastHeightOf,
   type Millis,
   type PeerId,
   QuorateError,
-  type SignatureSuite,
   type SnapshotInfo,
 } from '@quorate/kernel';
+import type { Asking } from './any-peer.ts';
 import type { Log } from './api.ts';
 import type { BlockStore } from './block-store.ts';
 import { ProvenChain, type ProvenTarget } from './state-sync-proofs.ts';
-import { MAX_CHUNKS, type StateSyncRequest, type StateSyncResponse } from './state-sync-wire.ts';
+import { MAX_CHUNKS } from './state-sync-wire.ts';
 
 /** Chunks asked for ahead of the one that is applied. */
 const AHEAD = 4;
@@ -30,18 +29,10 @@ export interface StateSyncOptions {
   readonly trustingPeriod: Millis;
 }
 
-export interface StateSyncParts {
+export interface StateSyncParts extends Asking {
   readonly application: Application;
   readonly store: BlockStore;
-  readonly suite: SignatureSuite;
-  readonly hash: Hash;
   readonly log: Log;
-  readonly now: () => Millis;
-  /** Connected peers. */
-  readonly peers: () => readonly PeerId[];
-  /** Rejects when the peer does not answer in time. */
-  readonly ask: (peer: PeerId, request: StateSyncRequest) => Promise<StateSyncResponse>;
-  readonly blame: (peer: PeerId, reason: string) => void;
 }
 
 interface Offer {

@@ -71,7 +71,11 @@ export class StatusReport {
   #silent(self: number | null): string | null {
     const { signer, signing, proposer, store, current } = this.#parts;
     if (signer.publicKey === null) return null;
-    if (self === null) return 'this key is not in the validator set';
+    if (self === null) {
+      const outside = 'this key is not in the validator set';
+      const unrecorded = signer.silent ?? null;
+      return unrecorded === null ? outside : `${outside}; ${unrecorded}`;
+    }
     const loss = current.loss === null || isOver(current.loss, store) ? null : describeLoss(current.loss);
     return signer.silent ?? signing.silent ?? loss ?? proposer.orNull?.hindrance ?? null;
   }

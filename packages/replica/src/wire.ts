@@ -101,7 +101,10 @@ export type SyncMessage =
   | {
       readonly kind: 'range';
       readonly request: number;
-      /** Consecutive from the wanted height; the last may be above the epoch's last height (S11). */
+      /**
+       * Consecutive from the wanted height; the last may be above the epoch's last height (S11). Where not all bodies up to the
+       * certified block fit, those of the last blocks are left out: empty, though their headers name others.
+       */
       readonly blocks: readonly CarriedBlock[];
       /** Finalizes the last of the blocks. */
       readonly certificate: Certificate | null;
@@ -114,7 +117,7 @@ export type SyncMessage =
 /** Most blocks in one range. */
 export const MAX_RANGE = 256;
 /** Blocks that one range may carry: the wanted ones, and those up to the next certified one. */
-export const MAX_CARRIED = MAX_RANGE + MAX_UNFINAL_HEADERS;
+const MAX_CARRIED = MAX_RANGE + MAX_UNFINAL_HEADERS;
 /** A range ends with the block that brings its bodies to this size. */
 export const MAX_RANGE_BYTES = 6 << 20;
 /** Bodies of all blocks of one range: the largest range and one more block, with room left in a message for the headers. */

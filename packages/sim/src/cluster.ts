@@ -30,6 +30,8 @@ export interface ClusterOptions {
   readonly chainId?: string;
   /** Validators of genesis, by weight. */
   readonly weights: readonly number[];
+  /** Suite of the votes; the simulated one unless a test is about a real one. */
+  readonly suite?: SignatureSuite;
   /** Further machines: with `candidates` keys that may join the set later, and without keys. */
   readonly candidates?: number;
   readonly observers?: number;
@@ -99,7 +101,7 @@ export class Cluster {
   static async create(options: ClusterOptions): Promise<Cluster> {
     const world = new World({ seed: options.seed });
     const network = new SimulatedNetwork(world, options.network);
-    const suite = simulatedSuite();
+    const suite = options.suite ?? simulatedSuite();
     const keys = world.stream('keys');
     const draft = (index: number, keyed: boolean) => {
       const secret = keyed ? suite.secretFromSeed(keys.bytes(32)) : null;
@@ -122,7 +124,7 @@ export class Cluster {
     const genesis: Genesis = {
       chainId: options.chainId ?? 'simulated',
       time: world.start - 1000,
-      suite: 'simulated',
+      suite: suite.name,
       consensus: { ...CONSENSUS, ...options.consensus },
       validators,
       application: 'register',

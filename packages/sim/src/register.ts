@@ -139,7 +139,8 @@ export class Register implements Application {
     const last = nonceOf(this.#content, entry.sender);
     if (entry.nonce <= last) return { kind: 'rejected', reason: `nonce ${entry.nonce} was used` };
     const { sender, expiry } = entry;
-    return { kind: 'admitted', sender, nonce: BigInt(entry.nonce), priority: BigInt(entry.priority), expiry };
+    const nonce = BigInt(entry.nonce);
+    return { kind: 'admitted', sender, nonce, next: BigInt(last + 1), priority: BigInt(entry.priority), expiry };
   }
 
   async prepareProposal(

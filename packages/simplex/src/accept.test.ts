@@ -43,6 +43,22 @@ describe('S5: accepting a Notarization', () => {
     expect(s.everSaid('sign finalize')).toBe(false);
   });
 
+  it('counts after a Nullification too: the application still certifies, and the block may be a parent', () => {
+    const s = new Script({ certify: true, leads: 3 }).start().block('A', 'G', 1).available('A');
+    s.receive('nullify', 1).receive('notarize', 1, 'A');
+    expect(s.said('certify A')).toBe(true);
+    s.certify(true).receive('nullify', 2);
+    expect(s.said('build full block 2 in view 3 on A')).toBe(true);
+  });
+
+  it('counts when the Nullification came while the application was asked, and gets a Finalize vote', () => {
+    const s = new Script({ certify: true }).start().block('A', 'G', 1).available('A').receive('notarize', 1, 'A');
+    s.receive('nullify', 1).certify(true);
+    expect(s.said('sign finalize 1 A')).toBe(true); // we did not nullify the view ourselves
+    s.block('B', 'A', 2).propose('B');
+    expect(s.said('judge B on A')).toBe(true);
+  });
+
   it('still certifies after its own Nullify, so that the block may become a parent', () => {
     const s = new Script({ certify: true }).start().ring('1/leader');
     s.block('B', 'G', 1).available('B').receive('notarize', 1, 'B');

@@ -1,5 +1,6 @@
 import { Bitmap, blockOf, type Certificate, type PeerId, type Statement, type View } from '@quorate/kernel';
 import { enter } from './enter.ts';
+import { fork, rivalOf } from './fork.ts';
 import type { Round } from './round.ts';
 import type { Pending, State } from './state.ts';
 
@@ -21,11 +22,12 @@ export function shapeFault(state: State, certificate: Certificate): string | nul
 /** S4: a certificate from a peer is checked before it is kept. */
 export function receiveCertificate(state: State, from: PeerId, certificate: Certificate): void {
   const { statement } = certificate;
-  if (statement.view <= state.floor.view) {
+  const contradicts = rivalOf(state, statement) !== null;
+  if (statement.view <= state.floor.view && !contradicts) {
     state.drop('certificate at or below the floor');
     return;
   }
-  if (isKnown(state, statement)) {
+  if (isKnown(state, statement) && !contradicts) {
     state.drop('known certificate');
     return;
   }
@@ -114,6 +116,8 @@ function keyOf(statement: Statement): string {
 /** S4: keeps a checked certificate, writes it down and broadcasts it, once, whether we formed it or received it. */
 export function keepCertificate(state: State, certificate: Certificate): void {
   const { statement } = certificate;
+  const rival = rivalOf(state, statement);
+  if (rival !== null) fork(state, rival.certificate, certificate);
   if (statement.view <= state.floor.view || isKnown(state, statement) || state.ended !== null) return;
   const round = state.round(statement.view);
   round.keep(certificate);
@@ -121,6 +125,7 @@ export function keepCertificate(state: State, certificate: Certificate): void {
   state.broadcast({ kind: 'certificate', certificate });
   dropUnverified(state, (other) => other.kind === statement.kind && other.view === statement.view);
   noteCertificate(state, round, certificate);
+  if (statement.kind === 'notarize') onlyHighestBeyondWindow(state, round);
   if (statement.kind === 'nullify') state.nullifiedViews++;
   // S1, S7. A Notarization enters once accepted (S5), a Finalization once it is known whether it ends the epoch (S8, S11).
   if (statement.kind === 'nullify') enter(state, statement.view + 1);
@@ -134,7 +139,6 @@ export function noteCertificate(state: State, round: Round, certificate: Certifi
     const proposed = round.proposal?.block.ref.digest;
     if (proposed !== undefined && proposed !== blockOf(statement)) round.equivocated = true; // S5
     state.open.add(round);
-    onlyHighestBeyondWindow(state, round);
   } else if (statement.kind === 'finalize') {
     noteFinalization(state, certificate);
   }
@@ -165,12 +169,16 @@ export function forgetRound(state: State, view: View): void {
   state.gathering.delete(view);
 }
 
-/** S4: beyond the window only the highest is kept. Only Notarizations that wait to be certified can be there. */
+/**
+ * S4: beyond the window only the highest is kept. Only Notarizations that wait to be certified can be there; after a restart also
+ * views that were entered before, and what was voted in them is never forgotten (S10).
+ */
 function onlyHighestBeyondWindow(state: State, added: Round): void {
   if (!state.certify || added.view <= state.view + state.window) return;
   for (const round of state.open) {
     if (round === added || round.view <= state.view + state.window) continue;
     const loser = round.view < added.view ? round : added;
+    if (loser.hasVoted) continue;
     forgetRound(state, loser.view);
     state.drop('certificate beyond the window');
   }

@@ -24,7 +24,7 @@ import { checkpoint, restore } from './restore.ts';
 import type { Round } from './round.ts';
 import { serveCertificates, serveJustification, serveProof } from './serve.ts';
 import { greet, standstill } from './standstill.ts';
-import { type EpochEnd, type SimplexOptions, type SimplexParts, State } from './state.ts';
+import { type SimplexOptions, type SimplexParts, State } from './state.ts';
 import { onRefused, onSigned } from './vote.ts';
 
 /** {@link EngineStatus}, with what is particular to Simplex. */
@@ -58,11 +58,6 @@ export class Simplex implements Engine<SimplexMessage, SimplexRecord> {
 
   checkpoint(): SimplexRecord[] {
     return checkpoint(this.#state);
-  }
-
-  /** S11: what shows that the epoch is over, with the headers between its last block and the certified one; `null` before. */
-  epochEnd(): EpochEnd | null {
-    return this.#state.ended;
   }
 
   status(): SimplexStatus {

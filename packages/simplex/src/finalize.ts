@@ -2,6 +2,7 @@ import { type Block, blockOf, type Certificate, type Finality } from '@quorate/k
 import { fetchTowards } from './accept.ts';
 import { dropUnverified, forgetRound } from './certificates.ts';
 import { enter, leave } from './enter.ts';
+import { commitOf, fork, remember } from './fork.ts';
 import type { State } from './state.ts';
 
 /**
@@ -15,6 +16,7 @@ export function finalize(state: State): void {
 }
 
 function applyHighest(state: State): void {
+  if (state.forked) return;
   const views = [...state.finalizations.keys()].sort((a, b) => b - a);
   for (const view of views) {
     const certificate = state.finalizations.get(view);
@@ -24,7 +26,8 @@ function applyHighest(state: State): void {
       apply(state, certificate, state.tree.path(digest));
       return;
     }
-    if (view === state.top?.statement.view) fetchTowards(state, certificate);
+    if (state.tree.misses({ view, digest })) fork(state, state.floor.certificate, certificate);
+    else if (view === state.top?.statement.view) fetchTowards(state, certificate);
   }
 }
 
@@ -35,27 +38,13 @@ function apply(state: State, certificate: Certificate, blocks: readonly Block[])
   const finality: Finality = { grade: 'final', certificate, certifiedHeight: highest.header.height };
   for (const block of blocks) {
     if (block.header.height > state.lastHeight) break; // S11: fillers are no heights of the chain
-    emit(state, block, finality);
+    state.effects.push({ kind: 'finalized', finality, commit: commitOf(state, block) });
   }
-  const atEnd = blocks.findIndex((block) => block.header.height === state.lastHeight);
+  const last = blocks.find((block) => block.header.height === state.lastHeight);
+  remember(state, blocks);
   raiseFloor(state, highest, certificate);
-  if (atEnd >= 0) endEpoch(state, blocks.slice(atEnd), certificate);
+  if (last !== undefined) endEpoch(state, last, certificate);
   else state.setTimer('standstill', state.timing.standstill); // S9
-}
-
-function emit(state: State, block: Block, finality: Finality): void {
-  const proposal = state.rounds.get(block.ref.view)?.proposal;
-  state.effects.push({
-    kind: 'finalized',
-    finality,
-    commit: {
-      index: block.header.height,
-      previous: block.header.parentDigest,
-      leader: state.leaders.at(block.ref.view),
-      blocks: [block],
-      justification: proposal?.block.ref.digest === block.ref.digest ? proposal.justification : [],
-    },
-  });
 }
 
 /** S8: everything at or below the new floor is forgotten; blocks and certificates live on in the block store. */
@@ -77,12 +66,10 @@ function raiseFloor(state: State, block: Block, certificate: Certificate): void 
 }
 
 /** S11: the epoch is over, once; from here on the engine only shows the proof. */
-function endEpoch(state: State, blocks: readonly Block[], proof: Certificate): void {
-  const last = blocks[0];
-  if (last === undefined) return;
+function endEpoch(state: State, last: Block, proof: Certificate): void {
   leave(state);
   state.cancelTimer('standstill');
-  state.ended = { last, proof, headers: blocks.map((block) => block.header) };
+  state.ended = proof;
   state.open.clear();
   state.rounds.clear();
   state.effects.push({ kind: 'epochEnded', epoch: state.epoch, last, proof });

@@ -2,5 +2,5 @@ export { Simplex, type SimplexStatus } from './engine.ts';
 export { LeaderSchedule } from './leader.ts';
 export { decodeLimits, epochOfMessage, type SimplexMessage, simplexMessageCodec } from './messages.ts';
 export { type SimplexRecord, simplexRecordCodec } from './records.ts';
-export type { EpochEnd, SimplexOptions, SimplexParts } from './state.ts';
+export type { SimplexOptions, SimplexParts } from './state.ts';
 export { type Timing, timingFrom } from './timing.ts';

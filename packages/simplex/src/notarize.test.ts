@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Script } from '../../../test/simplex/script.ts';
-import { digestOfText, peerOf, voteBy } from '../../../test/simplex/world.ts';
+import { digestOfText, peerOf, sha256, suite, voteBy } from '../../../test/simplex/world.ts';
+import { considerProposal } from './notarize.ts';
+import { State } from './state.ts';
 
 describe('S3: notarizing', () => {
   it('cancels tLeader, judges once the body is durable, persists, then votes', () => {
@@ -52,6 +54,20 @@ describe('S3: notarizing', () => {
   it('S6: a proposal that the application refuses nullifies the view', () => {
     const s = new Script().start().block('B', 'G', 1).propose('B').judge('invalid');
     expect(s.said('sign nullify 1')).toBe(true);
+  });
+
+  it('leaves a proposal of a later view alone until that view is entered', () => {
+    const s = new Script().block('B', 'G', 3);
+    const state = new State(s.options, { hash: sha256, suite });
+    for (const view of [1, 2]) state.round(view).keep(s.certificate('nullify', view));
+    state.round(3).proposal = { block: s.get('B'), justification: [] };
+    state.now = s.now;
+    for (state.view = 1; state.view < 3; state.view++) {
+      considerProposal(state, state.round(3));
+      expect(state.effects).toEqual([]);
+    }
+    considerProposal(state, state.round(3));
+    expect(state.effects).toMatchObject([{ kind: 'fetch' }]);
   });
 
   it('ignores proposals beyond the window', () => {
@@ -106,6 +122,17 @@ describe('the execution rule, as a voter', () => {
     const s = second(false, true);
     expect(s.everSaid('judge')).toBe(false);
     expect(s.everSaid('sign notarize 2 B')).toBe(true);
+  });
+
+  it('has an empty block judged that says something: another protocol version, or the next set', () => {
+    const upgrade = new Script({ speculative: false }).start().block('A', 'G', 1).available('A');
+    upgrade.block('B', 'A', 2, { ...upgrade.emptyOn('A'), protocolVersion: 2 }).propose('B');
+    expect(upgrade.said('judge B on A') && !upgrade.everSaid('sign notarize 2')).toBe(true);
+    upgrade.judge('invalid');
+    expect(upgrade.said('sign nullify 2')).toBe(true);
+    const last = new Script({ speculative: false, lastHeight: 2 }).start().block('A', 'G', 1).available('A');
+    last.block('B', 'A', 2, { ...last.emptyOn('A'), nextValidatorsRoot: digestOfText('next set') }).propose('B');
+    expect(last.said('judge B on A') && !last.everSaid('sign notarize 2')).toBe(true);
   });
 
   it('refuses an empty block with another state', () => {
@@ -232,6 +259,27 @@ describe('a justification', () => {
 });
 
 describe('the parent', () => {
+  it('must be accepted: a Notarization that the application has not certified is not enough', () => {
+    const s = new Script({ certify: true }).start().block('A', 'G', 1).available('A').receive('nullify', 1);
+    s.block('B', 'A', 2).propose('B');
+    expect(s.everSaid('certify A') && !s.everSaid('judge') && !s.everSaid('sign')).toBe(true);
+    s.certify(true);
+    expect(s.said('judge B on A')).toBe(true);
+    const refused = new Script({ certify: true }).start().block('A', 'G', 1).available('A').receive('nullify', 1);
+    refused.block('B', 'A', 2).propose('B').certify(false);
+    expect(refused.everSaid('judge')).toBe(false);
+  });
+
+  it('needs every view between nullified as the voter itself holds it, whatever was justified once', () => {
+    // Only more than f can finalize view 5 as well. What lies far below a Finalization is forgotten, and no longer counts.
+    const s = new Script({ window: 2 }).start();
+    for (let view = 1; view <= 5; view++) s.receive('nullify', view);
+    s.block('B', 'G', 6).propose('B', { body: false });
+    s.block('Y', 'G', 5).receive('finalize', 5, 'Y').available('B');
+    expect(s.everSaid('fetch B')).toBe(true);
+    expect(s.everSaid('judge') || s.everSaid('sign')).toBe(false);
+  });
+
   it('must be rooted here: missing ancestors are fetched from the signers of its certificate', () => {
     const s = new Script().start().block('A', 'G', 1).block('B', 'A', 2).propose('B');
     expect(s.everSaid('fetch A')).toBe(true);

@@ -70,7 +70,7 @@ function take(state: State, record: SimplexRecord): void {
 function resumeEnded(state: State): void {
   const { block, certificate } = state.floor;
   if (certificate === null) return;
-  state.ended = { last: block, proof: certificate, headers: [block.header] };
+  state.ended = certificate;
   state.effects.push({ kind: 'epochEnded', epoch: state.epoch, last: block, proof: certificate });
 }
 

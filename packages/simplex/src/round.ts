@@ -52,6 +52,11 @@ export class Round {
     this.tally = new Tally(validators);
   }
 
+  /** Whether something binds us in this view (S10). */
+  get hasVoted(): boolean {
+    return this.notarized !== null || this.nullified || this.finalizeVoted !== null;
+  }
+
   certificate(kind: StatementKind): Certificate | null {
     switch (kind) {
       case 'notarize':

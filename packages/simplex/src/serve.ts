@@ -58,7 +58,7 @@ export function serveProof(state: State, from: PeerId, message: SimplexMessage):
   if (state.ended === null) return;
   const isProof = message.kind === 'certificate' && message.certificate.statement.kind === 'finalize';
   if (isProof || !allowed(state, from, ANSWERS_AFTER_END)) return;
-  state.send(from, { kind: 'certificate', certificate: state.ended.proof });
+  state.send(from, { kind: 'certificate', certificate: state.ended });
 }
 
 /** A part of the justification of a proposal of ours that was too large to travel with it. */

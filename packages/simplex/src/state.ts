@@ -7,7 +7,6 @@ import {
   type Effect,
   type Epoch,
   type Hash,
-  type Header,
   type Height,
   type Millis,
   type PeerId,
@@ -87,14 +86,6 @@ export interface Floor {
   readonly certificate: Certificate | null;
 }
 
-/** S11: what shows that the epoch is over. */
-export interface EpochEnd {
-  readonly last: Block;
-  readonly proof: Certificate;
-  /** The last block's header, then the fillers up to the one that `proof` finalizes. */
-  readonly headers: readonly Header[];
-}
-
 /** A justification that is being fetched piece by piece. */
 export interface Gathering {
   readonly from: PeerId;
@@ -133,7 +124,12 @@ export class State {
   /** S8: Finalizations above the floor, by view: they wait for blocks. `top` is the highest. */
   readonly finalizations = new Map<View, Certificate>();
   top: Certificate | null = null;
-  ended: EpochEnd | null = null;
+  /** S11: the Finalization that shows that the epoch is over. */
+  ended: Certificate | null = null;
+  /** The last final blocks, the floor the highest, by view. */
+  readonly finals = new Map<View, Digest>();
+  /** Two Finalizations contradict each other. */
+  forked = false;
   readonly rounds = new Map<View, Round>();
   /** Rounds in which a proposal or a Notarization waits for something. */
   readonly open = new Set<Round>();
@@ -181,6 +177,7 @@ export class State {
       this.top = floorCertificate;
       this.finalizations.set(given.view, floorCertificate);
     }
+    this.finals.set(floorView, floor.ref.digest);
     this.view = floorView;
     this.leaders = new LeaderSchedule(this.validators, options.epochStart, parts.hash);
     if (floorView > 0) this.leaders.forget(floorView);

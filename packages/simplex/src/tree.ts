@@ -72,6 +72,17 @@ export class BlockTree {
     }
   }
 
+  /** Whether the headers known show that the floor is no ancestor of a block of a later view. */
+  misses(of: { readonly view: View; readonly digest: Digest }): boolean {
+    let at = of;
+    while (at.view > this.#root.view) {
+      const header = this.#nodes.get(at.digest)?.block.header;
+      if (header === undefined) return false;
+      at = { view: header.parentView, digest: header.parentDigest };
+    }
+    return at.digest !== this.#root.digest;
+  }
+
   /** The nearest block on the way from `ref` down to the floor that is not available; `null` when rooted or when the way misses the floor. */
   missing(ref: BlockRef): BlockRef | null {
     let at = ref;
@@ -92,6 +103,16 @@ export class BlockTree {
       if (node === undefined) return [];
       blocks.push(node.block);
       at = node.block.header.parentDigest;
+    }
+    return blocks.reverse();
+  }
+
+  /** The blocks known from above the floor's view up to `digest`, lowest first, whether or not they lead to the floor. */
+  branch(digest: Digest): Block[] {
+    const blocks: Block[] = [];
+    for (let node = this.#nodes.get(digest); node !== undefined; ) {
+      blocks.push(node.block);
+      node = this.#nodes.get(node.block.header.parentDigest);
     }
     return blocks.reverse();
   }

@@ -101,6 +101,31 @@ describe('a restart', () => {
     expect(s.latest).toEqual(again);
   });
 
+  it('forgets no vote of the views that it had entered, however far back it begins', () => {
+    const s = new Script({ certify: true, window: 2 }).start();
+    for (const [parent, name, view] of [
+      ['G', 'A', 1],
+      ['A', 'B', 2],
+      ['B', 'C', 3],
+      ['C', 'D', 4],
+    ] as const) {
+      s.block(name, parent, view).available(name).receive('notarize', view, name).certify(true);
+    }
+    s.ring('5/leader').block('E', 'D', 5).receive('notarize', 5, 'E').restart();
+    expect(s.engine.status().view).toBe(1); // the application certifies again from there
+    s.block('X', 'G', 20).receive('notarize', 20, 'X');
+    expect(s.engine.checkpoint()).toContainEqual({ kind: 'voted', statement: s.statement('nullify', 5) });
+    expect(s.engine.checkpoint()).toContainEqual({ kind: 'voted', statement: s.statement('finalize', 4, 'D') });
+  });
+
+  it('keeps every certificate that it had, also far above the floor', () => {
+    const s = new Script({ certify: true, window: 2 }).start();
+    for (let view = 1; view <= 5; view++) s.receive('nullify', view);
+    for (const view of [4, 5]) s.block(`B${view}`, 'G', view).receive('notarize', view, `B${view}`);
+    const held = s.engine.checkpoint();
+    expect(s.restart().engine.checkpoint()).toEqual(held);
+  });
+
   it('on a floor inside the epoch drops what lies below it', () => {
     const s = new Script().start().ring('1/leader').block('A', 'G', 1).block('B', 'A', 2).receive('nullify', 2);
     s.restart({ floor: s.get('B'), floorView: 2, floorCertificate: s.certificate('finalize', 2, 'B') });

@@ -36,9 +36,9 @@ export function castVote(state: State, round: Round, statement: Statement, propo
   return true;
 }
 
-/** S10, S11: only validators vote, above the floor, while the epoch lasts. */
+/** S10, S11: only validators vote, above the floor, while the epoch lasts and safety holds. */
 export function mayVote(state: State, round: Round): boolean {
-  return state.self !== null && state.ended === null && round.view > state.finalizedView;
+  return state.self !== null && state.ended === null && !state.forked && round.view > state.finalizedView;
 }
 
 /** The statements that the durable facts of a view stand for. */

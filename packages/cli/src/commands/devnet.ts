@@ -6,10 +6,11 @@ import { Command } from 'commander';
 import { adminCall } from '../admin.ts';
 import { applicationName } from '../application-name.ts';
 import { Devnet } from '../devnet/devnet.ts';
+import { keptNetwork } from '../devnet/kept.ts';
 import { draw } from '../devnet/view.ts';
+import { type NetworkFlags, networkOf, shapesNetwork } from '../network-flags.ts';
 import { integer, naming, note } from '../output.ts';
 import { createTestnet, openTestnet, type Testnet } from '../testnet.ts';
-import { type NetworkFlags, networkOf, shapesNetwork } from './testnet.ts';
 
 interface DevnetFlags extends NetworkFlags {
   readonly dir: string;
@@ -82,8 +83,9 @@ export function devnetCommand(): Command {
       '--json',
       'one line of JSON per finalized block {height, view, epoch, time, txs, latencyMs}, and the summary',
     )
-    .action(async (flags: DevnetFlags) => {
-      process.exitCode = await runDevnet(flags);
+    .action(async (flags: DevnetFlags, self: Command) => {
+      const said = new Set(Object.keys(flags).filter((name) => self.getOptionValueSource(name) === 'cli'));
+      process.exitCode = await runDevnet(flags, said);
     });
 }
 
@@ -122,10 +124,10 @@ async function newNetwork(folder: string, flags: DevnetFlags): Promise<Testnet> 
   });
 }
 
-async function runDevnet(flags: DevnetFlags): Promise<number> {
+async function runDevnet(flags: DevnetFlags, said: ReadonlySet<string>): Promise<number> {
   const folder = resolve(flags.dir);
   const timer = flags.for === undefined ? null : integer('--for', flags.for, 1, 10_000_000);
-  const testnet = flags.keep === true ? await openTestnet(folder) : await newNetwork(folder, flags);
+  const testnet = flags.keep === true ? await keptNetwork(folder, flags, said) : await newNetwork(folder, flags);
   const isTerminal = process.stdout.isTTY === true && flags.json !== true;
   const hints = hintsFor(folder, testnet);
   const devnet = new Devnet(

@@ -1,11 +1,12 @@
 import { resolve } from 'node:path';
-import { createPureSuites, openGate, readKeyFile, sha256 } from '@quorate/crypto';
-import { checkGenesis, type Genesis, genesisDigest, isQuorateError, toHex } from '@quorate/kernel';
-import { loadConfig, NodeDisk, readConfigFile, readGenesis, readKey, readKeyText } from '@quorate/node';
+import { createPureSuites, gateFile, openGate, readKeyFile, sha256 } from '@quorate/crypto';
+import { checkGenesis, type Genesis, genesisDigest, isQuorateError, QuorateError, toHex } from '@quorate/kernel';
+import { EXIT, loadConfig, NodeDisk, readConfigFile, readGenesis, readKey, readKeyText } from '@quorate/node';
 import { examineHome } from '@quorate/replica';
 import { Command } from 'commander';
 import { adminCall } from '../admin.ts';
-import { print } from '../output.ts';
+import { integer, print } from '../output.ts';
+import { compareHomes, describeComparison } from './doctor-against.ts';
 
 interface Finding {
   readonly check: string;
@@ -13,13 +14,29 @@ interface Finding {
   readonly detail: string;
 }
 
+interface DoctorFlags {
+  readonly home: string;
+  readonly against?: string;
+  readonly height?: string;
+  readonly json?: boolean;
+}
+
 /** `quorate doctor`: what a home folder holds, and whether it is sound. */
 export function doctorCommand(): Command {
   return new Command('doctor')
     .description('examine the home folder of a node: genesis, configuration, keys, gate, journal, store')
     .requiredOption('--home <dir>', 'home folder', process.env.QUORATE_HOME)
+    .option(
+      '--against <dir>',
+      'compare its state with that in the home of another stopped node, key by key, and do nothing else',
+    )
+    .option('--height <n>', 'with --against: the height to compare (default: the highest whose state both have)')
     .option('--json', 'answer as one line of JSON')
-    .action(async (flags: { home: string; json?: boolean }) => {
+    .action(async (flags: DoctorFlags) => {
+      if (flags.against !== undefined) return compare(flags, flags.against);
+      if (flags.height !== undefined) {
+        throw new QuorateError('config/invalid', '--height: says what to compare: name the other home with --against');
+      }
       const findings = await examine(resolve(flags.home));
       print({ home: flags.home, healthy: findings.every(({ ok }) => ok), findings }, flags, ({ healthy }) =>
         [
@@ -31,6 +48,14 @@ export function doctorCommand(): Command {
       );
       if (findings.some(({ ok }) => !ok)) process.exitCode = 1;
     });
+}
+
+/** Exit code 65 when the states differ. */
+async function compare(flags: DoctorFlags, against: string): Promise<void> {
+  const height = flags.height === undefined ? null : integer('--height', flags.height, 0, Number.MAX_SAFE_INTEGER);
+  const comparison = await compareHomes(resolve(flags.home), resolve(against), height);
+  print(comparison, flags, describeComparison);
+  if (!comparison.equal) process.exitCode = EXIT.data;
 }
 
 async function examine(home: string): Promise<Finding[]> {
@@ -95,12 +120,16 @@ async function examineDisk(
     await check('gate', async () => {
       const secret = await readKey(home, 'validator', process.env.QUORATE_PASSPHRASE ?? null, createPureSuites());
       if (secret === null) return ['no voting key', null];
-      if ((await disk.listFiles('gate/')).length === 0)
-        return ['no record of what the key signed: the node will observe until the next epoch', null];
-      const gate = await openGate({ chainId: genesis.chainId, secret, allowFresh: false }, { disk });
-      const { status } = gate;
+      const { chainId } = genesis;
+      // Looked for by name: opening a gate that is not there would begin one.
+      if (!(await disk.listFiles('gate/')).includes(gateFile({ chainId, publicKey: secret.publicKey }))) {
+        const until = 'silent through the first epoch in which it runs in the set, voting from the next on';
+        return [`no record of what this key signed: once started it is ${until}`, null];
+      }
+      const gate = await openGate({ chainId, secret, allowFresh: false }, { disk });
+      const { silent, neverSigned } = gate;
       await gate.close();
-      return [status.kind === 'observer' ? status.reason : status.kind, null];
+      return [silent ?? (neverSigned ? 'ready, this key has signed nothing yet' : 'ready'), null];
     });
     for (const { name, detail } of await examineHome({ genesis }, { disk, hash: sha256 })) {
       await check(name, async () => {

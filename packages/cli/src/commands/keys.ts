@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { accountAddress, formatOffer, offerValidator } from '@quorate/client';
@@ -7,11 +6,16 @@ import { QuorateError, type SuiteName, toHex } from '@quorate/kernel';
 import { parseAddress } from '@quorate/ledger';
 import { HOME, loadConfig, NodeDisk, parsePeer, readConfigFile, readGenesis, readKey } from '@quorate/node';
 import { Command, Option } from 'commander';
-import { naming, print, table, writeNew } from '../output.ts';
-import { homePassphrase, loadKey, sealKey, writeKey } from '../secrets.ts';
+import { makeKey } from '../new-key.ts';
+import { naming, note, print, table, writeNew } from '../output.ts';
+import { homePassphrase, loadKey } from '../secrets.ts';
 
 const KINDS: readonly KeyKind[] = ['account', 'validator', 'node'];
 const SUITES: readonly SuiteName[] = ['ed25519', 'bls12-381'];
+
+const WITHOUT_RECORD =
+  'This voting key has no record of what it signed: its validator will be silent through the first epoch in which it is in the set.\n' +
+  'Made as keys/validator.json of a home that holds genesis.json, a key gets an empty record and votes in that epoch.';
 
 function describe(kind: KeyKind, suite: SuiteName, publicKey: Uint8Array): Record<string, string> {
   const key = { kind, suite, publicKey: toHex(publicKey) };
@@ -25,7 +29,9 @@ export function keysCommand(): Command {
   );
   keys
     .command('new')
-    .description('make a key and write it to a new file, mode 0600')
+    .description(
+      'make a key and write it to a new file, mode 0600; a voting key made as keys/validator.json of a home may vote at once',
+    )
     .argument('<file>', 'file to write')
     .addOption(new Option('--kind <kind>', 'what the key is for').choices([...KINDS]).default('account'))
     .addOption(
@@ -44,12 +50,13 @@ export function keysCommand(): Command {
         const { kind, suite } = options;
         if (kind !== 'validator' && suite !== 'ed25519')
           throw new QuorateError('config/invalid', `--suite: ${kind} keys are ed25519`);
-        const key = createPureSuites().get(suite).secretFromSeed(randomBytes(32));
-        await writeKey(
-          file,
-          await sealKey(key, kind, { plain: options.plain === true, passphraseFile: options.passphraseFile }),
+        const { plain = false, passphraseFile } = options;
+        const { publicKey, recordFor } = await makeKey({ file, kind, suite, plain, passphraseFile });
+        const record = kind !== 'validator' ? {} : { record: recordFor === null ? 'none' : `empty, for ${recordFor}` };
+        print({ file, ...describe(kind, suite, publicKey), ...record }, options, (value) =>
+          table(Object.entries(value)),
         );
-        print({ file, ...describe(kind, suite, key.publicKey) }, options, (value) => table(Object.entries(value)));
+        if (kind === 'validator' && recordFor === null) note(WITHOUT_RECORD);
       },
     );
   keys

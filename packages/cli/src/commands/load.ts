@@ -39,23 +39,22 @@ export function loadCommand(): Command {
     .option('--key <file>', 'key file of the account that funds them', '.devnet/faucet.json')
     .option('--also <url...>', 'further nodes to send to, one process each in turn', [])
     .action(async (flags: LoadFlags) => {
-      const faucet = await loadKey(flags.key, 'account');
+      // What was typed wrong is said before anything is asked, read or sent.
       const seconds = integer('--seconds', flags.seconds, 1, 86_400);
       const warmupSeconds = integer('--warmup', flags.warmup, 0, 3600);
+      const options = {
+        scenario: flags.scenario,
+        urls: [flags.url, ...flags.also],
+        rate: integer('--rate', flags.rate, 1, 1_000_000),
+        size: integer('--size', flags.size, 1, 60_000),
+        seconds,
+        warmupSeconds,
+        processes: integer('--processes', flags.processes, 1, 64),
+        accounts: integer('--accounts', flags.accounts, 1, 4096),
+      };
+      const faucet = await loadKey(flags.key, 'account');
       note(`sending for ${warmupSeconds + seconds} s …`);
-      const summary = await runLoad(
-        {
-          scenario: flags.scenario,
-          urls: [flags.url, ...flags.also],
-          rate: integer('--rate', flags.rate, 1, 1_000_000),
-          size: integer('--size', flags.size, 1, 60_000),
-          seconds,
-          warmupSeconds,
-          processes: integer('--processes', flags.processes, 1, 64),
-          accounts: integer('--accounts', flags.accounts, 1, 4096),
-        },
-        { client: connect(flags.url), faucet },
-      );
+      const summary = await runLoad(options, { client: connect(flags.url), faucet });
       print(summary, flags, (s) =>
         table([
           ['offered', `${s.offeredTps}/s`],

@@ -12,6 +12,7 @@ import { type OneNode, oneNode } from '../../../../test/fixtures/one-node.ts';
 import { createTestnet } from '../testnet.ts';
 import { blockCommand, queryCommand, statusCommand, validatorsCommand } from './ask.ts';
 import { devnetCommand } from './devnet.ts';
+import { evidenceCommand } from './evidence.ts';
 import { keysCommand } from './keys.ts';
 import { loadCommand } from './load.ts';
 import { snapshotCommand } from './snapshot.ts';
@@ -29,6 +30,7 @@ const COMMANDS: Readonly<Record<string, () => Command>> = {
   validators: validatorsCommand,
   block: blockCommand,
   query: queryCommand,
+  evidence: evidenceCommand,
   load: loadCommand,
   snapshot: snapshotCommand,
   start: startCommand,
@@ -76,6 +78,7 @@ beforeAll(async () => {
   const home = homes[0]?.home ?? '';
   await writeFile(join(folder, 'account.json'), encryptKey(payer, 'account', { plain: true }));
   await writeFile(join(folder, 'text'), 'not what is wanted here');
+  await writeFile(join(folder, 'fork.json'), '{"evidence":[],"unattributable":"of different views"}');
   await writeFile(join(folder, 'genesis.json'), await readFile(join(one.home, 'genesis.json')));
   for (const name of ['empty', 'unset', 'old']) await mkdir(join(folder, name));
   await writeFile(join(folder, 'unset', 'genesis.json'), await readFile(join(home, 'genesis.json')));
@@ -141,7 +144,12 @@ it.each<readonly [why: string, args: readonly string[], code: ErrorCode, says: R
   ['a voting key that is none', ['tx', 'unbond', '--validator', 'xy', ...PAY], 'config/invalid', /--validator/],
   ['a voting key too long', ['tx', 'unbond', '--validator', 'ab'.repeat(5000), ...PAY], 'codec/limit', /5000 bytes/],
   ['nobody to pay', ['tx', 'send', '--to', 'me', ...PAY], 'address/invalid', /./],
-  ['an amount that is none', ['tx', 'send', '--to', ADDRESS, ...PAY, '--amount', '1.5'], 'config/invalid', /--amount/],
+  [
+    'an amount that is none',
+    ['tx', 'send', '--to', ADDRESS, ...PAY, '--amount', '1.5'],
+    'config/invalid',
+    /--amount: "1\.5" is not a whole number of the token's smallest unit, from 1 to/,
+  ],
   [
     'an amount too large',
     ['tx', 'send', '--to', ADDRESS, ...PAY, '--amount', '9'.repeat(20)],
@@ -150,6 +158,12 @@ it.each<readonly [why: string, args: readonly string[], code: ErrorCode, says: R
   ],
   ['no key', ['tx', 'send', '--to', ADDRESS, ...PAY, '--key', '{dir}/none'], 'key/invalid', /none: ENOENT/],
   ['a key that is none', ['tx', 'send', '--to', ADDRESS, ...PAY, '--key', '{dir}/text'], 'key/invalid', /not JSON/],
+  [
+    'a key of another kind',
+    ['tx', 'send', '--to', ADDRESS, ...PAY, '--key', '{dir}/net/validator-0/keys/node.json'],
+    'key/invalid',
+    /it holds a node key, an account key is wanted here/,
+  ],
   ['no transaction', ['tx', 'submit', '@{dir}/none', '--url', '{url}'], 'config/invalid', /ENOENT.*none/],
   ['an id that is none', ['tx', 'status', 'me', '--url', '{url}'], 'rpc/invalid', /./],
   ['nobody answers', ['status', '--url', DEAD], 'rpc/unavailable', /127\.0\.0\.1:1 cannot be reached/],
@@ -161,6 +175,7 @@ it.each<readonly [why: string, args: readonly string[], code: ErrorCode, says: R
   ['no key to send with', ['load', '--key', '{dir}/none', '--url', DEAD], 'key/invalid', /none: ENOENT/],
   ['no node in a home', ['snapshot', 'take', ...HOME], 'rpc/unavailable', /no node answers/],
   ['a stranger in a home', ['snapshot', 'take', '--home', '{dir}/old'], 'rpc/failed', /admin\.sock/],
+  ['a rate of nothing', ['load', '--rate', '0', '--key', '{dir}/none', '--url', DEAD], 'config/invalid', /--rate: "0"/],
   ['a home that is none', ['start', '--home', '{dir}/empty'], 'genesis/invalid', /missing/],
   ['settings that are none', ['start', '--home', '{dir}/unset'], 'config/invalid', /not JSON/],
   ['a file for a home', ['start', '--home', '{dir}/text'], 'disk/failed', /text/],
@@ -179,8 +194,47 @@ it.each<readonly [why: string, args: readonly string[], code: ErrorCode, says: R
     'config/invalid',
     /--passphrase-file: ENOENT/,
   ],
+  [
+    'hosts that nobody can dial',
+    ['testnet', '{dir}/new', '--plain', '--hosts', '0.0.0.0'],
+    'config/invalid',
+    /--hosts: 0\.0\.0\.0 .*--listen/,
+  ],
+  [
+    'a host with a port',
+    ['testnet', '{dir}/new', '--plain', '--hosts', '10.0.0.1:26600'],
+    'config/invalid',
+    /--hosts: "10\.0\.0\.1:26600" is no host/,
+  ],
+  [
+    'a place to listen that is none',
+    ['testnet', '{dir}/new', '--plain', '--listen', 'a b'],
+    'config/invalid',
+    /--listen: "a b" is no host/,
+  ],
   ['a file for a devnet', ['devnet', '--dir', '{dir}/text'], 'config/invalid', /text/],
   ['a devnet in a folder in use', ['devnet', '--dir', '{dir}'], 'config/invalid', /something else/],
+  ...(
+    [
+      ['--validators', '4', /--validators: 4 is asked for, the network in .* has 1/],
+      ['--suite', 'bls12-381', /--suite: bls12-381 is asked for, the network in .* has ed25519/],
+      ['--chain-id', 'other', /--chain-id: other is asked for, the network in .* has refusals/],
+      ['--delta', '50', /--delta: 50 is asked for, the network in .* has 1000/],
+      ['--epoch-length', '7', /--epoch-length: 7 is asked for, the network in .* has 100:/],
+      ['--upgrade-height', '7', /--upgrade-height: 7 is asked for, the network in .* has 0:/],
+      ['--p2p-port', '999', /--p2p-port: 999 is asked for, the network in .* has 1000:/],
+      ['--rpc-port', '1002', /--rpc-port: 1002 is asked for, the network in .* has 1001:/],
+      ['--app', '/counter.mjs', /--app: \/counter\.mjs is asked for, the network in .* has the ledger/],
+    ] as const
+  ).map(
+    ([flag, value, says]) =>
+      [
+        `a kept devnet with another ${flag}`,
+        ['devnet', '--keep', '--dir', '{dir}/net', flag, value],
+        'config/invalid',
+        says,
+      ] as const,
+  ),
   ['no devnet to go on with', ['devnet', '--keep', '--dir', '{dir}/empty'], 'config/invalid', /holds no network/],
   [
     'a devnet on ports beyond the last',
@@ -219,6 +273,33 @@ it.each<readonly [why: string, args: readonly string[], code: ErrorCode, says: R
     ['verify', ADDRESS, '--genesis', '{dir}/genesis.json', '--url', '{url}', '--trust-file', '{dir}/text'],
     'light/untrusted',
     /stored trust is not JSON/,
+  ],
+  [
+    'evidence of one server',
+    ['verify', ADDRESS, '--genesis', '{dir}/genesis.json', '--evidence', '{dir}/fork'],
+    'config/invalid',
+    /--evidence needs --compare/,
+  ],
+  ['no evidence', ['evidence', 'submit', '{dir}/none', '--url', '{url}'], 'config/invalid', /ENOENT.*none/],
+  ['evidence that is none', ['evidence', 'submit', '{dir}/text', '--url', '{url}'], 'config/invalid', /not JSON/],
+  [
+    'a file without evidence',
+    ['evidence', 'submit', '{dir}/genesis.json', '--url', '{url}'],
+    'config/invalid',
+    /genesis\.json: it holds no evidence/,
+  ],
+  [
+    'a fork that convicts nobody',
+    ['evidence', 'submit', '{dir}/fork.json', '--url', '{url}'],
+    'config/invalid',
+    /convicts anybody: of different views/,
+  ],
+  ['no limit', ['evidence', 'list', '--limit', '0', '--url', '{url}'], 'config/invalid', /--limit/],
+  [
+    'trust for as long as stake is locked',
+    ['verify', ADDRESS, '--genesis', '{dir}/genesis.json', '--url', '{url}', '--trusting-hours', '504'],
+    'config/invalid',
+    /the trusting period of 504 hours is not below the 504 hours/,
   ],
   [
     'no folder for trust',

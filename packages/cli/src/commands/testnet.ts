@@ -1,64 +1,9 @@
 import { createRandom } from '@quorate/node';
-import { mechanismNames } from '@quorate/replica';
-import { Command, Option } from 'commander';
-import { integer, print } from '../output.ts';
+import { Command } from 'commander';
+import { type NetworkFlags, networkOf, shapesNetwork } from '../network-flags.ts';
+import { print } from '../output.ts';
 import { passphrase } from '../secrets.ts';
 import { createTestnet } from '../testnet.ts';
-
-/** Flags that shape a new network, shared by `testnet` and `devnet`. */
-export interface NetworkFlags {
-  readonly validators: string;
-  readonly suite: 'ed25519' | 'bls12-381';
-  readonly mechanism: string;
-  readonly chainId: string;
-  readonly delta: string;
-  readonly epochLength: string;
-  readonly upgradeHeight: string;
-  readonly p2pPort: string;
-  readonly rpcPort: string;
-}
-
-export function shapesNetwork(command: Command): Command {
-  return command
-    .option('--validators <n>', 'number of validators', '4')
-    .addOption(
-      new Option('--suite <suite>', 'signature suite of the votes')
-        .choices(['ed25519', 'bls12-381'])
-        .default('ed25519'),
-    )
-    .addOption(new Option('--mechanism <name>', 'consensus mechanism').choices([...mechanismNames]).default('simplex'))
-    .option('--chain-id <id>', 'name of the chain', 'devnet')
-    .option('--delta <ms>', 'assumed bound on delivering and judging a full block', '1000')
-    .option('--epoch-length <n>', 'heights per epoch', '10000')
-    .option('--upgrade-height <n>', 'first height of protocol version 2; 0 for never', '0')
-    .option('--p2p-port <port>', 'first port for peers; each further validator on a host takes the next ten', '26600')
-    .option('--rpc-port <port>', 'first port of the RPC', '26601');
-}
-
-/** The parsed numbers of {@link NetworkFlags}. */
-export function networkOf(flags: NetworkFlags): {
-  validators: number;
-  suite: 'ed25519' | 'bls12-381';
-  mechanism: string;
-  chainId: string;
-  delta: number;
-  epochLength: number;
-  upgradeHeight: number;
-  p2pPort: number;
-  rpcPort: number;
-} {
-  return {
-    validators: integer('--validators', flags.validators, 1, 100),
-    suite: flags.suite,
-    mechanism: flags.mechanism,
-    chainId: flags.chainId,
-    delta: integer('--delta', flags.delta, 10, 60_000),
-    epochLength: integer('--epoch-length', flags.epochLength, 2, 1_000_000_000),
-    upgradeHeight: integer('--upgrade-height', flags.upgradeHeight, 0, Number.MAX_SAFE_INTEGER),
-    p2pPort: integer('--p2p-port', flags.p2pPort, 1, 65_535),
-    rpcPort: integer('--rpc-port', flags.rpcPort, 1, 65_535),
-  };
-}
 
 /** `quorate testnet`: keys, genesis and home folders for a network on several machines. */
 export function testnetCommand(): Command {
@@ -66,7 +11,8 @@ export function testnetCommand(): Command {
     new Command('testnet').description('make keys, genesis and one home folder per validator in a new folder'),
   )
     .argument('<dir>', 'new folder')
-    .option('--hosts <host...>', 'host of each validator, in turn', [])
+    .option('--hosts <host...>', 'host of each validator, in turn: what the others dial, and where it listens', [])
+    .option('--listen <host>', 'where every node listens instead, such as 0.0.0.0 behind NAT or in a container')
     .option('--plain', 'do not encrypt the key files')
     .option(
       '--passphrase-file <file>',
@@ -79,6 +25,7 @@ export function testnetCommand(): Command {
         folder: string,
         flags: NetworkFlags & {
           hosts: string[];
+          listen?: string;
           plain?: boolean;
           passphraseFile?: string;
           application: string;
@@ -89,6 +36,7 @@ export function testnetCommand(): Command {
           ...networkOf(flags),
           folder,
           hosts: flags.hosts,
+          ...(flags.listen === undefined ? {} : { listen: flags.listen }),
           application: flags.application,
           sealing:
             flags.plain === true

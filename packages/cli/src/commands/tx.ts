@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { bondOf, parseOffer, Sender } from '@quorate/client';
+import { bondOf, type Client, fromBase64, parseOffer, Sender } from '@quorate/client';
 import { sha256 } from '@quorate/crypto';
-import { type Action, parseAddress } from '@quorate/ledger';
+import { type Action, decodeParameters, Outcome, parseAddress } from '@quorate/ledger';
 import { Command } from 'commander';
 import { asks, type ConnectionFlags, connect } from '../connection.ts';
 import { amount, hexBytes, naming, print, table } from '../output.ts';
@@ -24,20 +24,31 @@ function spends(command: Command): Command {
 /** Sends one action of an account, waits until it is final and says what became of it. */
 async function act(flags: AccountFlags, action: Action): Promise<void> {
   const key = await loadKey(flags.key, 'account', flags.passphraseFile);
-  const sender = await Sender.open({}, { client: connect(flags.url), key });
+  const client = connect(flags.url);
+  const sender = await Sender.open({}, { client, key });
   const began = performance.now();
   const result = await sender.send(action);
   const took = Math.round(performance.now() - began);
-  print({ ...result, from: sender.address, ms: took }, flags, (r) =>
+  const tooSmall = result.status === 'final' && result.receipt.code === Outcome.stakeTooSmall;
+  const hint = tooSmall ? await leastStake(client, action).catch(() => null) : null;
+  print({ ...result, from: sender.address, ms: took, ...(hint === null ? {} : { hint }) }, flags, (r) =>
     r.status === 'final'
       ? table([
           ['transaction', r.id],
           [r.receipt.code === 0 ? 'final' : 'failed', `at height ${r.height}, ${r.ms} ms after it was sent`],
-          ...(r.receipt.code === 0 ? [] : [['reason', r.receipt.log] as const]),
+          ...(r.receipt.code === 0 ? [] : [['reason', r.hint ?? r.receipt.log] as const]),
         ])
       : `${r.status}  ${r.id}${'reason' in r ? `: ${r.reason}` : ''}`,
   );
   if (result.status !== 'final' || result.receipt.code !== 0) process.exitCode = 1;
+}
+
+/** Why so little stake is refused, in numbers. Throws when the node does not say what a unit is. */
+async function leastStake(client: Client, action: Action): Promise<string | null> {
+  const { stakeUnit } = decodeParameters(fromBase64((await client.query({ path: 'parameters' })).value));
+  if (action.kind === 'bond')
+    return `--amount ${action.amount} counts in the token's smallest unit; a validator has ${stakeUnit} of it behind it at least`;
+  return `--amount would leave less than ${stakeUnit}, the least stake of a validator: take out all of it, or less`;
 }
 
 /** `quorate tx`: send a payment, bond stake, look a transaction up. */

@@ -2,10 +2,11 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type TrustRoot, VerifyingClient } from '@quorate/client';
 import { isHex, isQuorateError, QuorateError, type SuiteName } from '@quorate/kernel';
-import { createNativeSuites, parseGenesis } from '@quorate/node';
+import type { ForkJson } from '@quorate/light';
+import { createNativeSuites, failureLine, parseGenesis } from '@quorate/node';
 import { Command } from 'commander';
 import { asks, type ConnectionFlags, connect } from '../connection.ts';
-import { integer, naming, print, table } from '../output.ts';
+import { integer, naming, note, print, table, writeNew } from '../output.ts';
 
 const HOURS = 3_600_000;
 const DEFAULT_GENESIS = '.devnet/validator-0/genesis.json';
@@ -98,6 +99,27 @@ async function verifierOf(flags: TrustFlags & ConnectionFlags): Promise<Verifyin
   );
 }
 
+/** Who signed what: a line for each certificate, each signer of both, each piece of evidence. */
+function conflictRows({ height, blocks, signersOfBoth, weight, total, evidence, unattributable }: ForkJson) {
+  return [
+    ['CONFLICT', `two blocks are final at height ${height}`],
+    ...blocks.map(
+      ({ epoch, view, height: certified, digest }, i) =>
+        [`certificate ${i + 1}`, `of block ${digest} at height ${certified}, view ${view} of epoch ${epoch}`] as const,
+    ),
+    ['signed both', `validators with ${weight} of ${total} weight`],
+    ...signersOfBoth.map(
+      ({ signer, publicKey, weight: own, address }) =>
+        [`  validator ${signer}`, `weight ${own}, key ${publicKey}${address === '' ? '' : `, ${address}`}`] as const,
+    ),
+    ...evidence.map(
+      ({ kind, epoch, view, signer }) =>
+        ['evidence', `validator ${signer}: ${kind} in view ${view} of epoch ${epoch}`] as const,
+    ),
+    ...(unattributable === null ? [] : [['no evidence', unattributable] as const]),
+  ] as const;
+}
+
 /** `quorate verify`: an account's balance, believed because it is proven. */
 export function verifyCommand(): Command {
   return trusts(
@@ -109,12 +131,15 @@ export function verifyCommand(): Command {
   )
     .argument('<address>', 'address of the account')
     .option('--compare <url>', 'also ask this server, and show the evidence when the two contradict each other')
-    .action(async (address: string, flags: TrustFlags & ConnectionFlags & { compare?: string }) => {
+    .option('--evidence <file>', 'write that evidence there too, for `quorate evidence submit`')
+    .action(async (address: string, flags: TrustFlags & ConnectionFlags & { compare?: string; evidence?: string }) => {
+      if (flags.evidence !== undefined && flags.compare === undefined)
+        throw new QuorateError('config/invalid', '--evidence needs --compare: evidence is what two servers say');
       const verifier = await verifierOf(flags);
       const { account, height, header } = await verifier.verifiedAccount(address);
       const comparison =
         flags.compare === undefined ? null : await verifier.compareWith(connect(flags.compare), header.header.height);
-      const fork = comparison?.kind === 'fork' ? comparison.fork : null;
+      const conflict = comparison?.kind === 'fork' ? comparison.report : null;
       const answer = {
         address,
         balance: account === null ? null : account.balance.toString(),
@@ -127,16 +152,8 @@ export function verifyCommand(): Command {
           time: header.header.time,
         },
         root: flags.checkpoint === undefined ? 'genesis' : 'checkpoint',
-        agrees: comparison === null ? null : fork === null,
-        conflict:
-          fork === null
-            ? null
-            : {
-                height: fork.height,
-                signersOfBoth: fork.common,
-                weight: fork.weight,
-                selfContainedEvidence: fork.evidence.length,
-              },
+        agrees: comparison === null ? null : conflict === null,
+        conflict,
       };
       print(answer, flags, (a) =>
         table([
@@ -150,21 +167,20 @@ export function verifyCommand(): Command {
           ],
           ['trust from', a.root],
           ...(a.agrees === true ? [['compared', 'both servers agree'] as const] : []),
-          ...(a.conflict === null
-            ? []
-            : [
-                [
-                  'CONFLICT',
-                  `two blocks final at height ${a.conflict.height}; weight ${a.conflict.weight} signed both`,
-                ] as const,
-              ]),
+          ...(a.conflict === null ? [] : conflictRows(a.conflict)),
         ]),
       );
-      if (fork !== null)
-        throw new QuorateError(
-          'light/conflict',
-          `two blocks are finalized at height ${fork.height}: trust no server of this chain`,
+      if (conflict === null) return;
+      // A file that cannot be written must not hide what was found.
+      if (flags.evidence !== undefined)
+        await writeNew(flags.evidence, `${JSON.stringify(conflict, null, 2)}\n`).then(
+          () => note(`quorate: the evidence is in ${flags.evidence}`),
+          (error: unknown) => note(failureLine(error)),
         );
+      throw new QuorateError(
+        'light/conflict',
+        `two blocks are finalized at height ${conflict.height}: trust no server of this chain`,
+      );
     });
 }
 

@@ -15,6 +15,26 @@ const PATIENCE = 15_000;
 const MAX_SOCKETS = 60;
 /** Records in one batch, of at most 64 KiB together. */
 const BATCH_BYTES = 64_000;
+/** What fell due while this process could not run is not sent as one large request. */
+const TRANSFERS_PER_REQUEST = 256;
+/** How often, and after what time in ms, a request is repeated that no answer came to. */
+const ATTEMPTS = 20;
+const RETRY_AFTER = 250;
+
+/** A node, and the accounts that speak to it alone: their nonces arrive in order. */
+interface Lane {
+  readonly url: URL;
+  readonly senders: readonly Sender[];
+}
+
+/** What one request offers; `weight` is what each transaction counts. */
+interface Batch {
+  readonly txs: readonly Uint8Array[];
+  readonly from: readonly Sender[];
+  readonly weight: number;
+  /** When it fell due, ms since the start. */
+  readonly at: number;
+}
 
 interface Answer {
   readonly results: readonly {
@@ -29,7 +49,7 @@ class LoadProcess {
   readonly #plan: LoadPlan;
   readonly #hash = createNodeHash();
   readonly #agent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS });
-  readonly #senders: Sender[];
+  readonly #lanes: readonly Lane[];
   readonly #addresses: Uint8Array[];
   readonly #client: Client;
   readonly #fees: FeePolicy;
@@ -40,20 +60,25 @@ class LoadProcess {
   #committed = 0;
   #pending = 0;
   #began = 0;
-  #next = 0;
-  #url = 0;
+  #turn = 0;
+  #lane = 0;
 
   constructor(plan: LoadPlan) {
     this.#plan = plan;
     const suite = createNativeSuites(['ed25519']).get('ed25519');
     this.#fees = { minimumFee: BigInt(plan.minimumFee), feePerByte: BigInt(plan.feePerByte) };
-    this.#senders = plan.accounts.map(({ seed, nonce }) => ({
+    const senders = plan.accounts.map(({ seed, nonce }) => ({
       key: suite.secretFromSeed(fromHex(seed)),
       nonce,
       inFlight: 0,
       resting: false,
     }));
-    this.#addresses = this.#senders.map(({ key }) => addressOf(this.#hash, key.publicKey));
+    this.#addresses = senders.map(({ key }) => addressOf(this.#hash, key.publicKey));
+    const urls = plan.urls.slice(0, senders.length);
+    this.#lanes = urls.map((url, lane) => ({
+      url: new URL(url),
+      senders: senders.filter((_sender, i) => i % urls.length === lane),
+    }));
     this.#client = new Client({ url: plan.urls[0] ?? '' });
   }
 
@@ -92,32 +117,16 @@ class LoadProcess {
   /** Sends `due` transactions or records that fell due by `at`. */
   #send(due: number, at: number): void {
     if (this.#measured(at)) this.#offered += due;
-    if (this.#plan.scenario === 'transfer') {
-      const txs: Uint8Array[] = [];
-      const from: Sender[] = [];
-      for (let i = 0; i < due; i++) {
-        const sender = this.#sender();
-        if (sender === null) {
-          this.#fail(due - i, 'every sending account waits for its nonce', at);
-          break;
-        }
-        const to = this.#addresses[this.#next % this.#addresses.length] ?? new Uint8Array(32);
-        txs.push(this.#sign(sender, { kind: 'transfer', to, amount: 1n }));
-        from.push(sender);
-      }
-      if (txs.length > 0)
-        this.#post(
-          txs,
-          from,
-          txs.map(() => 1),
-          at,
-        );
-      return;
-    }
+    if (this.#plan.scenario === 'transfer') this.#sendTransfers(due, at);
+    else this.#sendRecords(due, at);
+  }
+
+  #sendRecords(due: number, at: number): void {
     const perBatch = Math.max(1, Math.floor(BATCH_BYTES / (this.#plan.size + 4)));
     for (let left = due; left > 0; left -= perBatch) {
       const count = Math.min(left, perBatch);
-      const sender = this.#sender();
+      const lane = this.#nextLane();
+      const sender = this.#sender(lane);
       if (sender === null) {
         this.#fail(left, 'every sending account waits for its nonce', at);
         return;
@@ -126,12 +135,31 @@ class LoadProcess {
       const records = Array.from({ length: count }, (_, i) =>
         bytes.subarray(i * this.#plan.size, (i + 1) * this.#plan.size),
       );
-      this.#post(
-        [this.#sign(sender, { kind: 'records', namespace: 'load', batch: packRecords(records) })],
-        [sender],
-        [count],
-        at,
-      );
+      const tx = this.#sign(sender, { kind: 'records', namespace: 'load', batch: packRecords(records) });
+      this.#post(lane, { txs: [tx], from: [sender], weight: count, at });
+    }
+  }
+
+  #sendTransfers(due: number, at: number): void {
+    for (let left = due; left > 0; left -= TRANSFERS_PER_REQUEST) {
+      const lane = this.#nextLane();
+      const txs: Uint8Array[] = [];
+      const from: Sender[] = [];
+      while (txs.length < Math.min(left, TRANSFERS_PER_REQUEST)) {
+        const sender = this.#sender(lane);
+        if (sender === null) {
+          this.#fail(
+            Math.min(left, TRANSFERS_PER_REQUEST) - txs.length,
+            'every sending account waits for its nonce',
+            at,
+          );
+          break;
+        }
+        const to = this.#addresses[this.#turn % this.#addresses.length] ?? new Uint8Array(32);
+        txs.push(this.#sign(sender, { kind: 'transfer', to, amount: 1n }));
+        from.push(sender);
+      }
+      if (txs.length > 0) this.#post(lane, { txs, from, weight: 1, at });
     }
   }
 
@@ -140,16 +168,23 @@ class LoadProcess {
     return signNext(this.#hash, this.#fees, sender, { chainId: this.#plan.chainId, expiry: 0, action });
   }
 
-  /** The next account in turn that is not resting. */
-  #sender(): Sender | null {
-    for (let tried = 0; tried < this.#senders.length; tried++) {
-      const sender = this.#senders[this.#next++ % this.#senders.length];
+  /** Nodes take turns. */
+  #nextLane(): Lane {
+    const lane = this.#lanes[this.#lane++ % this.#lanes.length];
+    if (lane === undefined) throw new RangeError('a load process needs a node and an account');
+    return lane;
+  }
+
+  /** The node's next account in turn that is not resting. */
+  #sender({ senders }: Lane): Sender | null {
+    for (let tried = 0; tried < senders.length; tried++) {
+      const sender = senders[this.#turn++ % senders.length];
       if (sender !== undefined && !sender.resting) return sender;
     }
     return null;
   }
 
-  /** After a refusal every later nonce is refused too: the account goes on from what the chain expects. */
+  /** After a refusal every later nonce waits behind it: the account goes on from what the chain expects. */
   async #wake(sender: Sender): Promise<void> {
     try {
       const { account } = await this.#client.account(
@@ -162,14 +197,15 @@ class LoadProcess {
     }
   }
 
-  /** An account always speaks to the same node: its nonces arrive in order. */
-  #post(txs: readonly Uint8Array[], from: readonly Sender[], weights: readonly number[], at: number): void {
-    const { urls } = this.#plan;
-    const url = new URL(urls[this.#url++ % urls.length] ?? '');
-    const body = packTransactions(txs);
-    this.#pending += 1;
-    const total = weights.reduce((sum, weight) => sum + weight, 0);
+  /** Offers the same bytes until the node answers for them: what it did not take would keep all later nonces waiting. */
+  #post(lane: Lane, batch: Batch, attempt = 1): void {
+    if (attempt === 1) this.#pending += 1;
+    const { txs, from, weight, at } = batch;
     const done = (answer: Answer | string): void => {
+      if (typeof answer === 'string' && attempt < ATTEMPTS) {
+        setTimeout(() => this.#post(lane, batch, attempt + 1), RETRY_AFTER);
+        return;
+      }
       this.#pending -= 1;
       for (const sender of from) sender.inFlight -= 1;
       const rested =
@@ -177,17 +213,18 @@ class LoadProcess {
       for (const sender of rested) sender.resting = true;
       for (const sender of new Set(from)) if (sender.resting && sender.inFlight === 0) void this.#wake(sender);
       if (typeof answer === 'string') {
-        this.#fail(total, answer, at);
+        this.#fail(weight * txs.length, answer, at);
         return;
       }
       const elapsed = performance.now() - this.#began;
-      for (const [i, result] of answer.results.entries()) this.#settle(result, weights[i] ?? 1, at, elapsed);
+      for (const result of answer.results) this.#settle(result, weight, at, elapsed);
     };
+    const body = packTransactions(txs);
     const outgoing = request(
       {
         agent: this.#agent,
-        host: url.hostname,
-        port: url.port,
+        host: lane.url.hostname,
+        port: lane.url.port,
         method: 'POST',
         path: '/tx?wait=final&timeoutMs=30000',
         headers: { 'content-type': 'application/octet-stream', 'content-length': body.length },

@@ -29,6 +29,7 @@ export interface GateOptions {
   readonly allowFresh: false | 'genesis' | 'operator';
 }
 
+/** What the gate needs of its world. `disk` is that of the home; events that an operator must see go to `log`. */
 export interface GateParts {
   readonly disk: Disk;
   readonly log?: (level: 'info' | 'warn', message: string, fields?: Readonly<Record<string, unknown>>) => void;
@@ -82,8 +83,12 @@ export class SigningGate implements Signer {
 
   get status(): GateStatus {
     if (!this.#barrier.silent) return { kind: 'ready' };
-    const until = this.#barrier.through === null ? 'the next epoch' : `the epoch after ${this.#barrier.through}`;
-    const reason = `the record of what this key signed is missing: silent until ${until}`;
+    const { through } = this.#barrier;
+    const until =
+      through === null
+        ? 'silent through the first epoch that it runs in the validator set, voting from the next on'
+        : `silent through epoch ${through}, voting from epoch ${through + 1} on if this node runs when that begins`;
+    const reason = `the record of what this key signed is missing: ${until}`;
     return { kind: 'observer', reason, silentThrough: this.#barrier.through };
   }
 
@@ -202,7 +207,7 @@ export class SigningGate implements Signer {
     });
   }
 
-  /** Syncs and closes the log. */
+  /** Syncs and closes the log; `sign` and whatever else is durable throw `gate/locked` from then on. */
   close(): Promise<void> {
     return this.#exclusive(async () => {
       await this.#file.sync();

@@ -15,8 +15,10 @@ export interface Barrier {
   readonly through: Epoch | null;
 }
 
+/** Of a key whose record is complete. */
 export const NOT_SILENT: Barrier = { silent: false, through: null };
 
+/** The owner of the marks of a secret key on a chain. */
 export function ownerOf(options: { readonly chainId: string; readonly secret: SecretKey }): GateOwner {
   const { chainId, secret } = options;
   return { chainId, suite: secret.suite, publicKey: secret.publicKey };

@@ -26,7 +26,7 @@ export class Ref {
 export const BUCKET_ENTRIES = 32;
 /** Bits that a branch resolves. */
 export const BRANCH_BITS = 4;
-/** Largest value of one entry. */
+/** Bytes of the largest value. */
 export const MAX_VALUE_BYTES = 64 << 10;
 
 /** Changes of the state, sorted by key digest without repetition; a null value removes the entry. */
@@ -70,6 +70,7 @@ export function nibbleAt(key: Uint8Array, depth: number): number {
   return (depth & 4) === 0 ? byte >> 4 : byte & 15;
 }
 
+/** A bit of a key digest, 0 to 255, the most significant bit of the first byte first. */
 export function bitAt(key: Uint8Array, bit: number): number {
   return ((key[bit >> 3] as number) >> (7 - (bit & 7))) & 1;
 }
@@ -188,6 +189,11 @@ export class Bucket {
   }
 }
 
+/** Where the digest of a slot lies in the digests of a {@link Branch}. */
+export function slotOffset(slot: number): number {
+  return 32 * (16 + slot);
+}
+
 /** Sixteen prefixes, one nibble longer than the branch's own. */
 export class Branch {
   readonly depth: number;
@@ -206,7 +212,8 @@ export class Branch {
   }
 
   slotDigest(slot: number): Uint8Array {
-    return this.digests.subarray(512 + 32 * slot, 544 + 32 * slot);
+    const at = slotOffset(slot);
+    return this.digests.subarray(at, at + 32);
   }
 
   /** The slots in use, as bits. */
@@ -239,7 +246,9 @@ export class Branch {
   }
 }
 
-/** Stored form: 0, the u16 of used slots, then version and digest of each; or 1, the count, the keys, the lengths, the values. */
+/**
+ * Stored form: 0, the u16 of used slots, then version and digest of each; or 1, the count, the keys, where each
+ * value ends as a u32, the values. */
 export function encodePage(page: Page): Uint8Array {
   const to = new Writer(page instanceof Branch ? 3 + 16 * 40 : 2 + 36 * page.count + page.data.length);
   if (page instanceof Branch) {
@@ -270,7 +279,7 @@ export function decodePage(bytes: Uint8Array, depth: number, hasher: NodeHasher)
     for (let slot = 0; slot < 16; slot++) {
       if (((used >> slot) & 1) === 0) continue;
       refs[slot] = new Ref(null, from.u53());
-      branch.digests.set(from.raw(32), 512 + 32 * slot);
+      branch.digests.set(from.raw(32), slotOffset(slot));
     }
     branch.rehash(hasher, 0xffff);
     return branch;

@@ -14,6 +14,7 @@ import {
   overwrite,
   type Page,
   Ref,
+  slotOffset,
 } from './pages.ts';
 
 /** One version of the state: its top page and its root digest. */
@@ -22,10 +23,12 @@ export interface Root {
   readonly digest: Uint8Array;
 }
 
+/** The version without entries. */
 export const EMPTY_ROOT: Root = { ref: null, digest: new Uint8Array(32) };
 
 /** Where pages come from: the first `depth` bits of `path` and a version name a stored page. */
 export interface PageSource {
+  /** Reads a page; the trie checks its digest. Throws `store/corrupt` or `codec/*` when there is none. */
   load(ref: Ref, path: Uint8Array, depth: number): Page;
 }
 
@@ -43,7 +46,7 @@ export class Trie {
     this.#source = source;
   }
 
-  /** The page at a place, checked against the digest that the place above it holds. */
+  /** The page at a place, checked against the digest that the place above it holds. Throws `store/corrupt`, as all that reads below. */
   page(ref: Ref, path: Uint8Array, depth: number, expected: Uint8Array): Page {
     ref.hot = true;
     if (ref.page !== null) return ref.page;
@@ -108,7 +111,7 @@ export class Trie {
     return equalBytes(found, key) ? null : { key: found.slice(), value: this.#hash(bucket.value(from)) };
   }
 
-  /** The version after `changes`. */
+  /** The version after `changes`; the same one when they change nothing. */
   update(root: Root, changes: Changes): Root {
     if (changes.keys.length === 0) return root;
     const path = new Uint8Array(32);
@@ -159,7 +162,7 @@ export class Trie {
       while (end < to && nibbleOf(old, changes, origins[end] as number, depth) === slot) end++;
       const child = this.#place(old, changes, origins, start, end, depth + BRANCH_BITS);
       branch.refs[slot] = child;
-      if (child.page !== null) branch.digests.set(child.page.root(), 512 + 32 * slot);
+      if (child.page !== null) branch.digests.set(child.page.root(), slotOffset(slot));
       start = end;
     }
     branch.rehash(this.hasher, 0xffff);
@@ -185,7 +188,7 @@ export class Trie {
       const after = this.#update(before, old.slotDigest(slot), old.depth + BRANCH_BITS, changes, start, end, path);
       if (after !== before) {
         refs[slot] = after;
-        if (after?.page) digests.set(after.page.root(), 512 + 32 * slot);
+        if (after?.page) digests.set(after.page.root(), slotOffset(slot));
         dirty |= 1 << slot;
       }
       start = end;

@@ -10,6 +10,7 @@ import {
 import { isQuorateError, QuorateError } from '@quorate/kernel';
 import type { Log } from '@quorate/replica';
 import type { z } from 'zod';
+import { complaintsOf } from '../issue-text.ts';
 import type { Handlers } from './handlers.ts';
 
 /** One callable thing: reads its parameters, then runs. */
@@ -32,15 +33,13 @@ type Reply = { readonly jsonrpc: '2.0'; readonly id: Id } & (
   | { readonly error: RpcErrorJson }
 );
 
-/** Parameters by a schema. Throws `rpc/invalid` with the place and the problem. */
+/** Parameters by a schema. Throws `rpc/invalid` with the name of the first that is wrong, what it must be and what it is. */
 export function readBySchema<T extends z.ZodType>(schema: T, params: unknown): z.output<T> {
   const checked = schema.safeParse(params ?? {});
   if (checked.success) return checked.data;
-  const [issue] = checked.error.issues;
-  throw new QuorateError(
-    'rpc/invalid',
-    `parameters: ${issue?.path.join('.') || 'all'}: ${issue?.message ?? 'invalid'}`,
-  );
+  const [first] = complaintsOf(checked.error.issues, params ?? {}, 'parameter');
+  const { path = [], problem = 'not what the method takes' } = first ?? {};
+  throw new QuorateError('rpc/invalid', `parameters: ${path.join('.') || 'all of them'}: ${problem}`);
 }
 
 /** The methods of the contract over their handlers; `extra` adds those that only one kind of connection has. */

@@ -8,11 +8,15 @@ import {
   toBase64,
 } from '@quorate/client';
 import {
+  decode,
+  type Evidence,
   encode,
+  evidenceCodec,
   type Genesis,
   type Hash,
   type Header,
   headerDigest,
+  isQuorateError,
   QuorateError,
   validatorSetCodec,
 } from '@quorate/kernel';
@@ -49,6 +53,15 @@ export type Handlers = {
 
 function missing(what: string): never {
   throw new QuorateError('rpc/not-found', `${what} is not known here: it is not final yet, or was pruned`);
+}
+
+function evidenceFrom(text: string): Evidence {
+  try {
+    return decode(evidenceCodec, fromBase64(text));
+  } catch (error) {
+    if (!isQuorateError(error)) throw error;
+    throw new QuorateError('rpc/invalid', `parameters: evidence: ${error.message}`, { cause: error });
+  }
 }
 
 function claimJson({ headers, certificate }: FinalityClaim): {
@@ -96,6 +109,11 @@ export function createHandlers(options: { readonly version: string }, parts: Han
       return { ...validatorSetJson(hash, epoch, set), set: toBase64(encode(validatorSetCodec, set)) };
     },
     evidence: ({ limit }) => ({ evidence: replica.evidence(limit).map(evidenceJson) }),
+    submitEvidence: async ({ evidence }) => {
+      const result = await replica.submitEvidence(evidenceFrom(evidence));
+      if (result.kind === 'rejected') return { status: 'rejected', reason: result.reason };
+      return { status: 'accepted', offence: result.offence };
+    },
     account: async ({ address }) => {
       if (genesis.application !== 'ledger') {
         throw new QuorateError(

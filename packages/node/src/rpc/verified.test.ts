@@ -138,6 +138,14 @@ describe('a verified read', () => {
     await expect(verifying(late).verifiedAccount(bob)).rejects.toMatchObject({ code: 'light/expired' });
     expect((await verifying({ ...late, allowExpired: true }).verifiedAccount(bob)).account?.balance).toBe(77n);
   });
+
+  it('refuses to trust for as long as stake is locked by the genesis that it trusts, unless told to', async () => {
+    const trustingPeriod = 504 * 3_600_000;
+    expect(() => verifying({ trustingPeriod })).toThrow(expect.objectContaining({ code: 'config/invalid' }));
+    expect(() => verifying({ trustingPeriod: trustingPeriod - 1 })).not.toThrow();
+    const knowing = verifying({ trustingPeriod, allowExpired: true });
+    expect((await knowing.verifiedAccount(bob)).account?.balance).toBe(77n);
+  });
 });
 
 describe('a lying server', () => {

@@ -103,6 +103,7 @@ export class TlsMesh implements Transport {
   readonly #up = new Map<PeerId, Link>();
   readonly #bans = new Map<PeerId, number>();
   #members: ReadonlySet<PeerId>;
+  #dialFailure: string | null = null;
   #bound: Address;
   #events: TransportEvents | null = null;
   #ticker: NodeJS.Timeout | null = null;
@@ -139,6 +140,7 @@ export class TlsMesh implements Transport {
       {
         connected: (peer, socket) => this.#link(peer, socket, true, remoteOf(socket)),
         failed: (peer, to, reason, refused) => {
+          this.#dialFailure = `${to}: ${reason}`;
           this.#counters.event(refused ? 'refused.wrong-key' : 'dial-failed');
           if (refused) this.#refused(peer, `${to}: ${reason}`);
           else this.#log('debug', 'cannot reach a peer yet', { peer, address: to, reason });
@@ -164,6 +166,13 @@ export class TlsMesh implements Transport {
   /** Where this node listens, `host:port`. */
   get address(): string {
     return formatAddress(this.#bound);
+  }
+
+  /** Peers that are connected, the addresses that are dialled, and why the latest attempt failed. */
+  reach(): { readonly connected: number; readonly dialled: readonly string[]; readonly dialFailure: string | null } {
+    const others = [...this.#targets].filter(([peer]) => peer !== this.self);
+    const dialled = others.map(([, address]) => formatAddress(address));
+    return { connected: this.#up.size, dialled, dialFailure: this.#dialFailure };
   }
 
   start(events: TransportEvents): void {

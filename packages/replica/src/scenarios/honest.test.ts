@@ -44,6 +44,21 @@ describe('all online', () => {
     }
   });
 
+  it('stays idle while all that waits lies behind a gap between nonces', async () => {
+    const blocks = async (nonce: number | null): Promise<number> => {
+      const cluster = await Cluster.create({ seed: 9, weights: FOUR, consensus: { delta: 1000 } });
+      cluster.start();
+      await cluster.reaches(2, 20_000);
+      if (nonce !== null) cluster.submit(2, 'somebody', { nonce });
+      const before = cluster.checkers.height;
+      await cluster.world.runFor(20_000);
+      return cluster.checkers.height - before;
+    };
+    const idle = await blocks(null);
+    expect(idle).toBeGreaterThan(10);
+    expect(await blocks(2)).toBeLessThanOrEqual(idle + 2);
+  });
+
   it('takes a transaction in without waiting for the idle delay', async () => {
     const cluster = await Cluster.create({ seed: 8, weights: FOUR, consensus: { delta: 20_000 } });
     cluster.start();
