@@ -21,7 +21,6 @@ console.log(`tests: vitest on Node ${process.versions.node}`);
 const { status } = spawnSync(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), ...args], {
   cwd: root,
   stdio: 'inherit',
-  env: soak ? { ...process.env, QUORATE_SOAK: '1' } : process.env,
 });
 
 let code = status ?? 1;

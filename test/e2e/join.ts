@@ -29,9 +29,10 @@ export async function joinLate(options: {
   await network.reach(options.height, first, 60_000 + 200 * options.height);
   const joined = await network.node(0).height();
 
+  const catchUp = 60_000 + 30 * options.height;
   const began = performance.now();
   byBlocks.start();
-  await network.reach(joined, [byBlocks], 60_000 + 20 * options.height);
+  await network.reach(joined, [byBlocks], catchUp);
   const took = performance.now() - began;
 
   const trust = await quorate(['snapshot', 'trust', '--url', network.node(1).rpc, '--json']);
@@ -48,12 +49,16 @@ export async function joinLate(options: {
   for (const node of [network.node(0), byBlocks]) expect((await node.client.block(1)).header.height).toBe(1);
 
   for (const late of [byBlocks, byState]) {
-    await until(`${late.name} to vote`, async () => {
-      await network.witness.look(late.home, network.genesis);
-      const { silent, role, signer, syncing, height: top } = await late.client.status();
-      if (signer === null || syncing || silent !== null || role !== 'validator') return false;
-      return (await signersOf(network.node(1), top).catch((): number[] => [])).includes(signer);
-    });
+    await until(
+      `${late.name} to vote`,
+      async () => {
+        await network.witness.look(late.home, network.genesis);
+        const { silent, role, signer, syncing, height: top } = await late.client.status();
+        if (signer === null || syncing || silent !== null || role !== 'validator') return false;
+        return (await signersOf(network.node(1), top).catch((): number[] => [])).includes(signer);
+      },
+      catchUp,
+    );
   }
   // The votes of both are needed from here on: without either, nothing is final any more.
   await network.kill([network.node(0)]);

@@ -118,7 +118,11 @@ describe('evidence', () => {
     expect(evidenceFault(context, { ...one, first: { ...one.first, signature: new Uint8Array(8) } })).toMatch(
       /does not verify/,
     );
-    expect(offenceId(sha256, one)).toBe(offenceId(sha256, { ...one, second: vote(1, t) }));
+    // One offence for each validator and epoch.
+    const name = (signer: number, epoch: number): string =>
+      offenceId(sha256, { ...one, first: vote(signer, { ...notarizeA, view: 9, epoch }) });
+    expect(offenceId(sha256, one)).toBe(name(1, 0));
+    expect([name(2, 0), name(1, 1)]).not.toContain(offenceId(sha256, one));
   });
 
   it.each([

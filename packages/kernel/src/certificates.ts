@@ -129,15 +129,14 @@ export function evidenceFault(context: VotingContext, evidence: Evidence): strin
   return null;
 }
 
-const offence = struct<{ kind: EvidenceKind; epoch: number; view: number; signer: SignerIndex }>({
-  kind: word(EVIDENCE_KINDS),
-  epoch: u53,
-  view: u53,
-  signer: u16,
-});
+const offence = struct<{ epoch: number; signer: SignerIndex }>({ epoch: u53, signer: u16 });
 
-/** The name of the offence, the same for every pair of votes that proves it: what de-duplication keys on. */
+/**
+ * The name of the offence: of one validator in one epoch, whatever it signed twice and however often. That is what
+ * de-duplication keys on, so an epoch has no more offences than validators. Were each pair of votes an offence of its own, one
+ * key could make more of them for nothing than anybody can remember, and who remembers what decides which blocks are valid.
+ */
 export function offenceId(hash: Hash, evidence: Evidence): Digest {
   const { statement, signer } = evidence.first;
-  return toHex(hash(encode(offence, { kind: evidence.kind, epoch: statement.epoch, view: statement.view, signer })));
+  return toHex(hash(encode(offence, { epoch: statement.epoch, signer })));
 }

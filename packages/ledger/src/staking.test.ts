@@ -51,6 +51,17 @@ describe('stake', () => {
     expect(chain.height).toBe(1 + genesisState.unbondingDelay);
   });
 
+  it('is not kept in by somebody who fills a height with small pieces', async () => {
+    const chain = await LedgerChain.begin();
+    const pieces = Array.from({ length: 256 }, (_, nonce) => unbond(2, at(voters, 2).publicKey, 1n, nonce));
+    const { receipts } = await chain.add([...pieces, unbond(1, at(voters, 1).publicKey, STAKE, 0)]);
+    expect(new Set(receipts.map(({ code }) => code))).toEqual(new Set([Outcome.ok]));
+    while (chain.height < genesisState.unbondingDelay) await chain.add([]);
+    const { events } = await chain.add([]);
+    expect(events.map(({ attributes }) => attributes.amount)).toEqual(['256', STAKE.toString()]);
+    expect(await totalOf(chain)).toBe(SUPPLY);
+  });
+
   describe('that waits for hours too', () => {
     const HOURS = 2;
     const HOUR = 3_600_000;

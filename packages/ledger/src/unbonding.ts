@@ -1,4 +1,4 @@
-import { decode, encode, type Height, type Millis } from '@quorate/kernel';
+import { decode, encode, equalBytes, type Height, type Millis } from '@quorate/kernel';
 import {
   MAX_UNBONDINGS,
   type Parameters,
@@ -35,12 +35,19 @@ export class Unbondings {
     this.#parameters = parameters;
   }
 
-  /** Puts stake on its way at `height`; false when too many set out at this height already. */
-  add(height: Height, unbonding: Unbonding): boolean {
+  /**
+   * Puts stake on its way at `height`; false when too many validators set out at this height already. What one takes out in
+   * several pieces is one entry, so that nobody can fill a height alone.
+   */
+  add(height: Height, { publicKey, owner, amount }: Unbonding): boolean {
     const due = height + this.#parameters.unbondingDelay;
     const entries = this.#at(due);
-    if (entries.length >= MAX_UNBONDINGS) return false;
-    this.#working.put(unbondingKey(due), encode(unbondingsCodec, [...entries, unbonding]));
+    const at = entries.findIndex((each) => equalBytes(each.publicKey, publicKey) && equalBytes(each.owner, owner));
+    const before = entries[at];
+    if (before === undefined && entries.length >= MAX_UNBONDINGS) return false;
+    const after = { publicKey, owner, amount: (before?.amount ?? 0n) + amount };
+    const others = entries.filter((_each, i) => i !== at);
+    this.#working.put(unbondingKey(due), encode(unbondingsCodec, [...others, after]));
     return true;
   }
 

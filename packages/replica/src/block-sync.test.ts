@@ -1,4 +1,4 @@
-import { type Certificate, decode, type Height, type PeerId } from '@quorate/kernel';
+import { type Certificate, decode, encode, type Height, type PeerId } from '@quorate/kernel';
 import { Incarnation, SimulatedClock, SimulatedNetwork, simulatedSuite, World } from '@quorate/sim';
 import { expect, test } from 'vitest';
 import { BlockStore } from './block-store.ts';
@@ -13,8 +13,9 @@ const chain = new ChainFixture(simulatedSuite(), { epochLength: 100 });
 for (let height = 1; height <= BLOCKS; height++)
   chain.extend(Array.from({ length: 16 }, (_, i) => `${height}/${i}/`.padEnd(62_500, 'x')));
 
-async function emptyStore(): Promise<BlockStore> {
-  const store = await BlockStore.open({ genesis: chain.genesis }, { disk: new MemoryDisk().port(), hash: sha256 });
+async function emptyStore(maxCandidateBytes?: number): Promise<BlockStore> {
+  const options = { genesis: chain.genesis, ...(maxCandidateBytes === undefined ? {} : { maxCandidateBytes }) };
+  const store = await BlockStore.open(options, { disk: new MemoryDisk().port(), hash: sha256 });
   await store.adoptGenesis(chain.start, chain.genesis.validators, chain.genesis.time);
   return store;
 }
@@ -102,4 +103,40 @@ test('a node catches up over more bytes than one answer holds, though no certifi
   expect(node.proven.flat()).toEqual(Array.from({ length: BLOCKS }, (_, i) => i + 1));
   expect(node.counters.get('blamed.invalid')).toBe(0);
   expect(node.counters.get('sync.blocks')).toBeLessThan(2 * BLOCKS);
+});
+
+test('a peer that leaves near certificates out does not keep a node from catching up', async () => {
+  const world = new World({ seed: 1 });
+  const network = new SimulatedNetwork(world);
+  const [a, b, c] = ['aa'.repeat(32), 'bb'.repeat(32), 'cc'.repeat(32)];
+  const source = await emptyStore();
+  for (let height = 1; height <= BLOCKS; height++) await finalize(source, height);
+  join(world, network, a, [b, c], source);
+  let lies = 0;
+  const liar = network.port(new Incarnation(world, b), b);
+  liar.start({
+    message: (from, _traffic, bytes) => {
+      const message = decode(syncCodec, bytes);
+      if (message.kind !== 'wantRange' || lies > 0) return;
+      lies++;
+      // True headers, the first body, and a true certificate: of the last block, though each has one.
+      const blocks = chain.made.slice(message.from - 1).map(({ block, body }, index) => ({
+        header: block.header,
+        body: index === 0 ? body : { transactions: [], evidence: [] },
+      }));
+      const certificate = chain.certificate(chain.at(BLOCKS).block);
+      const { request } = message;
+      liar.send(from, 'sync', encode(syncCodec, { kind: 'range', request, blocks, certificate, kept: 0 }));
+    },
+    peers: (connected) => {
+      for (const peer of connected)
+        liar.send(peer, 'sync', encode(syncCodec, { kind: 'tip', epoch: 0, height: BLOCKS }));
+    },
+  });
+  liar.setMembers([a, b, c].map((member) => ({ peer: member, address: '' })));
+  // The store holds half of what the lie makes the node gather.
+  const node = join(world, network, c, [a, b], await emptyStore(16 << 20));
+  expect(await world.runUntil(() => node.store.finalizedHeight === BLOCKS, 600_000)).toBe(true);
+  expect(lies).toBe(1);
+  expect(node.counters.get('dropped.bodies-full')).toBeGreaterThan(0);
 });

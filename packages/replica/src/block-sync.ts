@@ -264,6 +264,8 @@ export class BlockSync {
     } catch (error) {
       if (!isQuorateError(error, 'store/full')) throw error;
       counters.add('dropped.bodies-full');
+      // Whoever led us to so far a goal left nearer certificates out: another may finalize what is stored already.
+      this.#stretch = null;
       return false;
     }
     stretch.fill(bodies.length);

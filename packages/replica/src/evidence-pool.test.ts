@@ -68,7 +68,7 @@ describe('evidence pool', () => {
     await open();
   });
 
-  it('keeps all three kinds once per offence, whatever pair of votes proves it', async () => {
+  it('keeps all three kinds, one piece for each validator and epoch', async () => {
     const nullify = vote(1, { kind: 'nullify', epoch: 0, view: 4 });
     const finalize = vote(1, { kind: 'finalize', epoch: 0, view: 4, block: digestOf(1) });
     const mixed = conflictOf(nullify, finalize);
@@ -81,11 +81,13 @@ describe('evidence pool', () => {
     expect(await add(offence(0, 3))).toBe('added');
     expect(await add(offence(0, 3))).toBe('known');
     expect(await add(another)).toBe('known');
-    expect(await add(offence(0, 3, 0, 'finalize'))).toBe('added');
+    expect(await add(offence(0, 9, 0, 'finalize'))).toBe('known');
+    expect(await add(offence(2, 3, 0, 'finalize'))).toBe('added');
     expect(await add(mixed)).toBe('added');
-    expect(pool.pending(10)).toHaveLength(3);
-    expect(pool.pending(2)).toEqual([offence(0, 3), offence(0, 3, 0, 'finalize')]);
-    expect(pool.list(1)[0]).toEqual({ evidence: mixed, offender: validators.at(1)?.publicKey, height: null });
+    expect(await add(offence(0, 3, 1))).toBe('added');
+    expect(pool.pending(10)).toHaveLength(4);
+    expect(pool.pending(2)).toEqual([offence(0, 3), offence(2, 3, 0, 'finalize')]);
+    expect(pool.list(2)[1]).toEqual({ evidence: mixed, offender: validators.at(1)?.publicKey, height: null });
   });
 
   it('calls false what proves nothing, and keeps none of it', async () => {
@@ -193,16 +195,6 @@ describe('evidence pool', () => {
       expect(pool.waiting(10)).toEqual([offence(0, 1, 4)]);
     });
 
-    it('has room for new offences of a validator whose old ones wait', async () => {
-      await open({ maxPerOffender: 1 }, 25);
-      expect([await add(offence(0, 1, 1)), await add(offence(0, 2, 1)), await add(offence(0, 1, 3))]).toEqual([
-        'added',
-        'ignored',
-        'added',
-      ]);
-      expect([await add(offence(0, 2, 3)), pool.pending(10)]).toEqual(['ignored', [offence(0, 1, 3)]]);
-    });
-
     it('begins anew, with what it holds, when the chain does', async () => {
       await add(offence(0, 1, 3));
       await world.complete(forgetBeginning(await world.complete(platter.port(life).openStore('evidence'))));
@@ -235,26 +227,19 @@ describe('evidence pool', () => {
     expect(pool.list(10)).toHaveLength(1);
   });
 
-  it('bounds one offender and the whole, and lets included offences go first', async () => {
-    await open({ maxOffences: 5, maxPerOffender: 2 });
-    expect([await add(offence(0, 1)), await add(offence(0, 2)), await add(offence(0, 3))]).toEqual([
-      'added',
-      'added',
-      'ignored',
-    ]);
-    await world.complete(pool.included(4, [offence(0, 1)]));
-    expect(await add(offence(0, 3))).toBe('added');
-    expect([
-      await add(offence(1, 1)),
-      await add(offence(1, 2)),
-      await add(offence(2, 1)),
-      await add(offence(2, 2)),
-    ]).toEqual(['added', 'added', 'added', 'ignored']);
-    expect(pool.list(10)).toHaveLength(5);
-    expect(pool.list(10).every(({ height }) => height === null)).toBe(true);
+  it('bounds what waits, and never forgets what a block carried while that may be repeated', async () => {
+    await open({ maxWaiting: 3 });
+    await world.complete(pool.included(4, [offence(0, 1), offence(1, 1), offence(2, 1), offence(3, 1)]));
+    for (let epoch = 1; epoch < 8; epoch++) await add(offence(epoch % 4, 1, epoch));
+    expect(pool.waiting(10)).toEqual([offence(1, 1, 1), offence(2, 1, 2), offence(3, 1, 3)]);
+    for (const signer of [0, 1, 2, 3]) {
+      expect(await add(offence(signer, 7))).toBe('known');
+      expect(pool.fault(offence(signer, 7), 5)).toMatch(/height 4 carries it already/);
+    }
     life.end();
-    await open({ maxOffences: 5 });
-    expect(pool.list(10)).toHaveLength(5);
+    await open({ maxWaiting: 3 }, 4);
+    expect(pool.list(10)).toHaveLength(7);
+    expect(pool.fault(offence(0, 7), 5)).toMatch(/height 4 carries it already/);
   });
 
   it('verifies nothing that it has no room for', async () => {
@@ -268,14 +253,14 @@ describe('evidence pool', () => {
         return suite.verify(item);
       },
     };
-    const limits = { ...options, maxPerOffender: 1, maxOffences: 2 };
+    const limits = { ...options, maxWaiting: 2 };
     const parts = { store, suite: counting, hash, validators: () => validators };
     pool = await world.complete(EvidencePool.open(limits, parts, 0));
     expect([await add(offence(0, 1)), await add(offence(1, 1))]).toEqual(['added', 'added']);
     const before = verified;
     expect(before).toBeGreaterThan(0);
     for (let i = 0; i < 10; i++)
-      expect([await add(offence(0, 2)), await add(offence(2, 1))]).toEqual(['ignored', 'ignored']);
+      expect([await add(offence(0, 2, 1)), await add(offence(2, 1))]).toEqual(['ignored', 'ignored']);
     expect(verified).toBe(before);
   });
 

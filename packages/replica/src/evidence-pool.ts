@@ -28,10 +28,8 @@ import type { EvidenceRecord } from './api.ts';
 export interface EvidencePoolOptions {
   readonly chainId: string;
   readonly consensus: Pick<ConsensusParameters, 'epochLength' | 'evidenceWindow'>;
-  /** Offences kept in all. When full, included ones go first, oldest first; a pool full of waiting ones refuses more. */
-  readonly maxOffences?: number;
-  /** Waiting offences of one validator: the first few are enough to punish it. */
-  readonly maxPerOffender?: number;
+  /** Offences that may wait for a block; more are refused. Those in blocks are at most one for each validator of an admissible epoch, and all kept. */
+  readonly maxWaiting?: number;
 }
 
 export interface EvidencePoolParts {
@@ -70,7 +68,10 @@ export const keptCodec: Codec<{ evidence: Evidence; height: Height | null; seq: 
 /** Key of the finalized height at which the pool began. Offences have keys of 32 bytes. */
 const BEGINNING = Uint8Array.of(0);
 
-/** Verified evidence: durable before it counts, one piece per offence, until it is too old to be admissible. */
+/**
+ * Verified evidence: durable before it counts, one piece per validator and epoch, until it is too old to be admissible. What a
+ * block carried is never forgotten before that: nodes that remember different offences disagree about which blocks are valid.
+ */
 export class EvidencePool {
   readonly #options: Required<EvidencePoolOptions>;
   readonly #parts: EvidencePoolParts;
@@ -83,7 +84,7 @@ export class EvidencePool {
   readonly #began: Height;
 
   private constructor(options: EvidencePoolOptions, parts: EvidencePoolParts, height: Height, began: Height) {
-    this.#options = { maxOffences: 4096, maxPerOffender: 16, ...options };
+    this.#options = { maxWaiting: 4096, ...options };
     this.#parts = parts;
     this.#height = height;
     this.#began = began;
@@ -131,28 +132,17 @@ export class EvidencePool {
     if (offender === null) return { kind: 'false', reason: 'its signer is not in the set' };
 
     // What finds no room is not verified either: nobody pays for evidence that is sent again and again.
-    let waiting = 0;
-    for (const kept of this.#kept.values()) {
-      const competes = kept.height === null && this.#mayPropose(kept.evidence) === this.#mayPropose(evidence);
-      if (competes && sameKey(kept.offender, offender)) waiting++;
-    }
-    if (waiting >= this.#options.maxPerOffender) {
-      return { kind: 'ignored', reason: `${waiting} offences of this validator already wait` };
-    }
-    const displaced = this.#room();
-    if (displaced === 'none') return { kind: 'ignored', reason: 'the evidence pool is full of evidence that waits' };
+    let waiting = this.#entering.size;
+    for (const { height } of this.#kept.values()) if (height === null) waiting++;
+    if (waiting >= this.#options.maxWaiting) return { kind: 'ignored', reason: `${waiting} offences wait already` };
     const { chainId } = this.#options;
     const fault = evidenceFault({ chainId, suite: this.#parts.suite, validators }, evidence);
     if (fault !== null) return { kind: 'false', reason: fault };
 
     const kept: Kept = { id, evidence, offender, seq: this.#seq++, height: null, unsent: true };
-    if (displaced !== null) this.#kept.delete(displaced);
     this.#entering.add(id);
     try {
-      await this.#parts.store.write([
-        ...(displaced === null ? [] : [{ key: fromHex(displaced), value: null }]),
-        writeOf(kept),
-      ]);
+      await this.#parts.store.write([writeOf(kept)]);
       if (!this.#kept.has(id)) this.#kept.set(id, kept);
     } finally {
       this.#entering.delete(id);
@@ -257,13 +247,6 @@ export class EvidencePool {
   #offenderOf(evidence: Evidence): Uint8Array | null {
     const { statement, signer } = evidence.first;
     return this.#parts.validators(statement.epoch)?.at(signer)?.publicKey ?? null;
-  }
-
-  /** Whom to displace for one more: `null` when there is room, `none` when nobody may go. */
-  #room(): Digest | null | 'none' {
-    if (this.#kept.size + this.#entering.size < this.#options.maxOffences) return null;
-    for (const kept of this.#kept.values()) if (kept.height !== null) return kept.id;
-    return 'none';
   }
 }
 

@@ -426,6 +426,30 @@ describe('mempool: blocks', () => {
     expect(drops.size).toBe(30);
   });
 
+  it('checks everybody again in time, whatever one sender has waiting', async () => {
+    const { pool, add, checked, next } = fixture({ recheckPerBlock: 20, maxPerSender: 100 });
+    const dead = tx('dead', 1);
+    await add(dead, tx('victim', 2), ...Array.from({ length: 60 }, (_, i) => tx('mallory', 41 + i)));
+    next.set('victim', 2n).set('dead', 2n);
+    for (let height = 1; height <= 40; height++) {
+      const one = tx('mallory', height);
+      await add(one);
+      next.set('mallory', BigInt(height + 1));
+      const before = checked.length;
+      await pool.committed(height, [idOf(one)], 0);
+      expect(checked.length - before).toBeLessThanOrEqual(20);
+    }
+    expect(checked.filter(({ sender, recheck }) => recheck && sender === 'dead').length).toBeGreaterThan(0);
+    expect(pool.candidates(1 << 20).map(idOf)).toContain(idOf(tx('victim', 2)));
+  });
+
+  it('lets blocks that come faster than their checks share one', async () => {
+    const { pool, add, checked } = fixture();
+    await add(...Array.from({ length: 30 }, (_, i) => tx(`s${i}`, 5)));
+    await Promise.all(Array.from({ length: 200 }, (_, i) => pool.committed(1 + i, [], 0)));
+    expect(checked.filter(({ recheck }) => recheck).length).toBeLessThanOrEqual(60);
+  });
+
   it('expires by height and by age', async () => {
     const { pool, add, drops } = fixture({ maxAge: 1000 });
     const [soon, later, never] = [tx('a', 1, 1, { expiry: 3 }), tx('b', 1, 1, { expiry: 4 }), tx('c', 1)];

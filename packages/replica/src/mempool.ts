@@ -83,8 +83,9 @@ const HOG = 16;
  * room of others nor make blocks.
  *
  * When full, a newcomer takes the place of: first, what waits behind a gap, if the newcomer does not; then, the lowest-priority
- * transaction of the largest sender, as long as that sender holds more than a sixteenth of the bytes; after that, the lowest-priority transaction of all (the latest among equals), if the
- * newcomer's priority is higher. Otherwise the newcomer is refused. Nothing is evicted for a newcomer that is refused.
+ * transaction of the largest sender, as long as that sender holds more than a sixteenth of the bytes; after that, the lowest-priority
+ * transaction of all (the latest among equals), if the newcomer's priority is higher. Otherwise the newcomer is refused. Nothing is
+ * evicted for a newcomer that is refused.
  */
 export class Mempool {
   readonly #options: Required<MempoolOptions>;
@@ -101,6 +102,8 @@ export class Mempool {
   /** Senders whose transactions must be checked again, in order. */
   readonly #stale = new Set<string>();
   #recheck: Promise<void> = Promise.resolve();
+  /** Whether a check again waits for the one that runs. */
+  #rechecks = false;
   #height: Height = 0;
   #bytes = 0;
   #seq = 0;
@@ -214,7 +217,11 @@ export class Mempool {
       if (entry.nonce >= sender.next) this.#advance(sender, entry.nonce + 1n);
     }
     this.#expire(height, now);
-    this.#recheck = this.#recheck.then(() => this.#checkAgain(now));
+    // Blocks that come faster than their checks share one.
+    if (!this.#rechecks) {
+      this.#rechecks = true;
+      this.#recheck = this.#recheck.then(() => this.#checkAgain(now));
+    }
     return this.#recheck;
   }
 
@@ -387,34 +394,42 @@ export class Mempool {
     }
   }
 
+  /** Half of the share is for the senders whom blocks concerned, so that one with much to check keeps nobody else waiting. */
   async #checkAgain(now: Millis): Promise<void> {
-    let left = this.#options.recheckPerBlock;
-    const others = this.#senders.size === 0 ? [] : [...this.#senders.keys()].slice(0, left);
-    for (const concerned of [[...this.#stale], others]) {
-      for (const name of concerned) {
-        if (left <= 0) return;
-        this.#stale.delete(name);
-        const sender = this.#senders.get(name);
-        if (sender === undefined) continue;
-        // Whoever was checked goes to the end of the line.
-        this.#senders.delete(name);
-        this.#senders.set(name, sender);
-        for (const entry of [...sender.entries]) {
-          left--;
-          if (!entry.present) continue;
-          try {
-            const height = this.#height;
-            const admission = await this.#parts.application.checkTx(entry.tx, { now, recheck: true });
-            if (admission.kind === 'admitted' && height === this.#height) this.#advance(sender, admission.next);
-            if (admission.kind === 'rejected' && entry.present) {
-              this.#drop(entry, { kind: 'rejected', reason: admission.reason });
-            }
-          } catch {
-            return; // An application that fails is dealt with where blocks are executed.
+    this.#rechecks = false;
+    const share = this.#options.recheckPerBlock;
+    const left = await this.#checkSenders([...this.#stale], Math.ceil(share / 2), now);
+    const used = Math.ceil(share / 2) - left;
+    await this.#checkSenders([...this.#senders.keys()].slice(0, share - used), share - used, now);
+  }
+
+  /** Checks what these senders have waiting, at most `most` transactions; returns how many of them are left. */
+  async #checkSenders(names: readonly string[], most: number, now: Millis): Promise<number> {
+    let left = most;
+    for (const name of names) {
+      if (left <= 0) break;
+      this.#stale.delete(name);
+      const sender = this.#senders.get(name);
+      if (sender === undefined) continue;
+      // Whoever was checked goes to the end of the line.
+      this.#senders.delete(name);
+      this.#senders.set(name, sender);
+      for (const entry of sender.entries.slice(0, left)) {
+        left--;
+        if (!entry.present) continue;
+        try {
+          const height = this.#height;
+          const admission = await this.#parts.application.checkTx(entry.tx, { now, recheck: true });
+          if (admission.kind === 'admitted' && height === this.#height) this.#advance(sender, admission.next);
+          if (admission.kind === 'rejected' && entry.present) {
+            this.#drop(entry, { kind: 'rejected', reason: admission.reason });
           }
+        } catch {
+          return 0; // An application that fails is dealt with where blocks are executed.
         }
       }
     }
+    return left;
   }
 }
 

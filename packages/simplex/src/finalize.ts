@@ -2,7 +2,7 @@ import { type Block, blockOf, type Certificate, type Finality } from '@quorate/k
 import { fetchTowards } from './accept.ts';
 import { dropUnverified, forgetRound } from './certificates.ts';
 import { enter, leave } from './enter.ts';
-import { commitOf, fork, remember } from './fork.ts';
+import { commitOf, fork, remember, rivalOf } from './fork.ts';
 import type { State } from './state.ts';
 
 /**
@@ -54,7 +54,13 @@ function raiseFloor(state: State, block: Block, certificate: Certificate): void 
   state.tree.raise(block.ref);
   state.leaders.forget(view);
   for (const held of [...state.rounds.keys()]) if (held <= view) forgetRound(state, held);
-  for (const held of [...state.finalizations.keys()]) if (held <= view) state.finalizations.delete(held);
+  for (const [held, waiting] of [...state.finalizations]) {
+    if (held > view) continue;
+    state.finalizations.delete(held);
+    // It waited for its block and was compared with less than what is final now.
+    const rival = rivalOf(state, waiting.statement);
+    if (rival !== null) fork(state, rival.certificate, waiting);
+  }
   if (state.top !== null && state.top.statement.view <= view) state.top = null;
   for (const [id, pending] of state.requests) {
     if (pending.view <= view && pending.kind !== 'conflict') state.requests.delete(id);

@@ -41,6 +41,21 @@ describe('two Finalizations that cannot both be', () => {
     expect(s.said('broadcast Finalization(4 C)') && s.said('broadcast Finalization(2 X)')).toBe(true);
   });
 
+  it('are a fork when one still waits for its block while the other becomes final', () => {
+    const s = new Script({ self: 0 }).start().block('A', 'G', 1).available('A').receive('finalize', 1, 'A', 1);
+    s.block('X', 'A', 3).block('Z', 'A', 5).receive('finalize', 3, 'X', 1); // X is not here
+    s.available('Z').receive('finalize', 5, 'Z', 2);
+    expect(s.said('fork: Finalization(5 Z) and Finalization(3 X)')).toBe(true);
+  });
+
+  it('are none when what waited for its block is on the way to what became final', () => {
+    const s = new Script({ self: 0 }).start().block('A', 'G', 1).available('A').receive('finalize', 1, 'A', 1);
+    s.block('X', 'A', 3).block('Z', 'X', 5).receive('finalize', 3, 'X', 1);
+    s.receive('finalize', 5, 'Z', 2).available('Z').available('X');
+    expect(s.everSaid('finalized 3')).toBe(true);
+    expect(s.everSaid('fork')).toBe(false);
+  });
+
   it('are noticed down to the last 64 final blocks', () => {
     const s = new Script({ self: 0 }).start();
     let parent = 'G';
