@@ -197,11 +197,11 @@ describe('the command line', () => {
       const key = await answer<{ publicKey: string; address: string }>('keys', 'new', file, '--plain');
       expect((await stat(file)).mode & 0o777).toBe(0o600);
       const shown = { kind: 'account', suite: 'ed25519', publicKey: key.publicKey, address: key.address };
-      expect(await answer('keys', 'show', file)).toEqual({ ...shown, encrypted: 'false' });
+      expect(await answer('keys', 'show', file)).toEqual({ ...shown, encrypted: false });
       const secret = join(folder, 'secret.json');
       const sealed = await quorate(['keys', 'new', secret, '--json'], { env: { QUORATE_PASSPHRASE: 'open' } });
       expect(sealed.code, sealed.stderr).toBe(0);
-      expect(await answer('keys', 'show', secret)).toMatchObject({ encrypted: 'true' });
+      expect(await answer('keys', 'show', secret)).toMatchObject({ encrypted: true });
       const pay = ['tx', 'send', '--key', join(dir, 'faucet.json'), '--to', key.address, '--url', url];
       const paid = await answer<{ id: string; height: number }>(...pay, '--amount', '500000');
       expect(paid).toMatchObject({ status: 'final', receipt: { code: 0 } });

@@ -1,9 +1,10 @@
 import { Client } from '@quorate/client';
+import { QuorateError } from '@quorate/kernel';
 import type { Command } from 'commander';
 import WebSocket from 'ws';
 
 /** Where the first validator of a devnet answers, and a node with the default configuration. */
-const DEFAULT_URL = 'http://127.0.0.1:26601';
+export const DEFAULT_URL = 'http://127.0.0.1:26601';
 
 export interface ConnectionFlags {
   readonly url: string;
@@ -17,7 +18,9 @@ export function asks(command: Command): Command {
     .option('--json', 'answer as one line of JSON');
 }
 
-/** A client of the node at `url`. */
+/** A client of the node at `url`. Throws `config/invalid` when that is no URL. */
 export function connect(url: string, options: { readonly retries?: number; readonly timeoutMs?: number } = {}): Client {
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url))
+    throw new QuorateError('config/invalid', `--url: ${JSON.stringify(url)} is no URL such as ${DEFAULT_URL}`);
   return new Client({ url, WebSocket, ...options });
 }

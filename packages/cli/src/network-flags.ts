@@ -1,3 +1,4 @@
+import { QuorateError } from '@quorate/kernel';
 import { mechanismNames } from '@quorate/replica';
 import { type Command, Option } from 'commander';
 import { integer } from './output.ts';
@@ -24,15 +25,19 @@ export function shapesNetwork(command: Command): Command {
         .default('ed25519'),
     )
     .addOption(new Option('--mechanism <name>', 'consensus mechanism').choices([...mechanismNames]).default('simplex'))
-    .option('--chain-id <id>', 'name of the chain', 'devnet')
+    .option(
+      '--chain-id <id>',
+      'name of the chain: 1 to 64 characters of a-z 0-9 . _ -, the first a letter or digit',
+      'devnet',
+    )
     .option('--delta <ms>', 'assumed bound on delivering and judging a full block', '1000')
     .option('--epoch-length <n>', 'heights per epoch', '10000')
     .option('--upgrade-height <n>', 'first height of protocol version 2; 0 for never', '0')
     .option('--p2p-port <port>', 'first port for peers; each further validator on a host takes the next ten', '26600')
-    .option('--rpc-port <port>', 'first port of the RPC', '26601');
+    .option('--rpc-port <port>', 'first port of the RPC; likewise', '26601');
 }
 
-/** The parsed numbers of {@link NetworkFlags}. */
+/** The parsed values of {@link NetworkFlags}. Throws `config/invalid` naming the flag. */
 export function networkOf(flags: NetworkFlags): {
   validators: number;
   suite: 'ed25519' | 'bls12-381';
@@ -48,11 +53,18 @@ export function networkOf(flags: NetworkFlags): {
     validators: integer('--validators', flags.validators, 1, 100),
     suite: flags.suite,
     mechanism: flags.mechanism,
-    chainId: flags.chainId,
+    chainId: chainIdOf(flags.chainId),
     delta: integer('--delta', flags.delta, 10, 60_000),
     epochLength: integer('--epoch-length', flags.epochLength, 2, 1_000_000_000),
     upgradeHeight: integer('--upgrade-height', flags.upgradeHeight, 0, Number.MAX_SAFE_INTEGER),
     p2pPort: integer('--p2p-port', flags.p2pPort, 1, 65_535),
     rpcPort: integer('--rpc-port', flags.rpcPort, 1, 65_535),
   };
+}
+
+/** The rule of `checkGenesis`, said of the flag. */
+function chainIdOf(text: string): string {
+  if (/^[a-z0-9][a-z0-9._-]{0,63}$/.test(text)) return text;
+  const rule = 'is no chain id: 1 to 64 characters of a-z 0-9 . _ -, the first a letter or digit';
+  throw new QuorateError('config/invalid', `--chain-id: ${JSON.stringify(text.slice(0, 80))} ${rule}`);
 }

@@ -1,6 +1,8 @@
-import { writeFile } from 'node:fs/promises';
-import { type ErrorCode, fromHex, isHex, QuorateError } from '@quorate/kernel';
-import { exitCodeOf, failureLine } from '@quorate/node';
+import { readFile, writeFile } from 'node:fs/promises';
+import { sha256 } from '@quorate/crypto';
+import { type ErrorCode, fromHex, isHex, isQuorateError, QuorateError } from '@quorate/kernel';
+import { parseAddress } from '@quorate/ledger';
+import { EXIT, exitCodeOf, failureLine } from '@quorate/node';
 
 /** Prints one value: as a line of JSON for machines, else as the text made of it for people. */
 export function print<T>(value: T, options: { readonly json?: boolean | undefined }, text: (value: T) => string): void {
@@ -13,24 +15,70 @@ export function note(line: string): void {
 }
 
 /** `name  value` lines with the names padded to one width. */
-export function table(rows: readonly (readonly [name: string, value: string | number])[]): string {
+export function table(rows: readonly (readonly [name: string, value: string | number | boolean])[]): string {
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
 }
 
-/** Ends the process with the error's line and exit code. */
-export function fail(error: unknown): never {
-  process.stderr.write(`${failureLine(error)}\n`);
-  process.exit(exitCodeOf(error));
+/** What a person may type wrong without a flag's name in front of it. */
+const INPUT: readonly string[] = ['address/invalid', 'rpc/invalid'];
+
+/** The exit code of a failed command: what was typed wrong is 78, whoever found out. */
+export function exitCodeFor(error: unknown): number {
+  return isQuorateError(error) && INPUT.includes(error.code) ? EXIT.config : exitCodeOf(error);
 }
 
-/** What a file of the user's gave; a failure becomes `config/invalid` behind the flag that named the file. */
-export async function naming<T>(flag: string, work: Promise<T>): Promise<T> {
+/** What a failed command says: one line, and for what was typed wrong one more that points to the command's help. */
+export function complaintOf(error: unknown, command: string): string {
+  const isInput =
+    isQuorateError(error) &&
+    (INPUT.includes(error.code) || (error.code === 'config/invalid' && error.message.startsWith('--')));
+  return `${failureLine(error)}\n${isInput ? `${helpPointer(command)}\n` : ''}`;
+}
+
+export function helpPointer(command: string): string {
+  return `(${command} --help shows what there is)`;
+}
+
+/** What a file of the user's gave; a failure becomes `config/invalid` behind the flag and the name of the file. */
+export async function naming<T>(flag: string, work: Promise<T>, file?: string): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    throw new QuorateError('config/invalid', `${flag}${messageOf(error)}`, { cause: error });
+    const message = file === undefined ? messageOf(error) : `${file}: ${problemOf(error)}`;
+    throw new QuorateError('config/invalid', `${flag}${message}`, { cause: error });
   }
+}
+
+/** A file that the user named. Throws `config/invalid` behind the flag, with the name of the file and what is wrong with it. */
+export async function readNamed(flag: string, file: string): Promise<Uint8Array> {
+  return naming(flag, readFile(file), file);
+}
+
+/** The text of {@link readNamed}. */
+export async function readNamedText(flag: string, file: string): Promise<string> {
+  return naming(flag, readFile(file, 'utf8'), file);
+}
+
+/** What is wrong with a file, in words and without its name. */
+export function problemOf(error: unknown): string {
+  switch (error instanceof Error && 'code' in error ? error.code : null) {
+    case 'ENOENT':
+      return 'there is no such file or folder: name one that is there';
+    case 'EISDIR':
+      return 'it is a folder: name a file';
+    case 'ENOTDIR':
+      return 'a file stands where a folder is wanted';
+    case 'EACCES':
+      return 'this user may not open it: see its mode and owner';
+    default:
+      return messageOf(error);
+  }
+}
+
+/** Whether an error says that a file or a folder is not there. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 function messageOf(error: unknown): string {
@@ -47,7 +95,11 @@ export async function writeNew(
     await writeFile(path, content, { mode, flag: 'wx' });
   } catch (error) {
     const exists = error instanceof Error && 'code' in error && error.code === 'EEXIST';
-    const problem = exists ? 'it exists already, and nothing is overwritten: name a new file' : messageOf(error);
+    const problem = exists
+      ? 'it exists already, and nothing is overwritten: name a new file'
+      : isMissing(error)
+        ? 'its folder is not there: make it first'
+        : problemOf(error);
     throw new QuorateError(code, `${path}: ${problem}`, { cause: error });
   }
 }
@@ -79,4 +131,13 @@ export function amount(flag: string, text: string): bigint {
     'config/invalid',
     `${flag}: ${JSON.stringify(text)} is not a whole number of the token's smallest unit, from 1 to ${MAX_AMOUNT}`,
   );
+}
+
+/** The bytes of an account's address. Throws `address/invalid` naming the flag. */
+export function address(flag: string, text: string): Uint8Array {
+  try {
+    return parseAddress(sha256, text);
+  } catch (error) {
+    throw new QuorateError('address/invalid', `${flag}: ${messageOf(error)}`, { cause: error });
+  }
 }

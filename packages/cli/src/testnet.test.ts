@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClock, createNode, loadConfig, readConfigFile, readGenesis } from '@quorate/node';
@@ -65,4 +65,17 @@ it('starts on an address that its public name could not be bound to', async () =
   const node = await createNode({ home, config }, { log: () => {}, clock: createClock() });
   await node.stop();
   expect(node.genesis.validators.members[0]?.address).toBe('203.0.113.7:0');
+});
+
+it('gives a host that is named again the next ten ports', async () => {
+  const { listen } = await placesOf({ hosts: ['127.0.0.1', '127.0.0.1', 'b.example'], validators: 3 });
+  expect(listen).toEqual(['127.0.0.1:26600', '127.0.0.1:26610', 'b.example:26600']);
+});
+
+it('writes nothing for a chain that no node would start', async () => {
+  await expect(createTestnet(options({ chainId: 'My Chain' }))).rejects.toMatchObject({ code: 'genesis/invalid' });
+  await expect(createTestnet(options({ validators: 1, hosts: ['a', 'b'] }))).rejects.toMatchObject({
+    code: 'config/invalid',
+  });
+  expect(await readdir(folder)).toEqual([]);
 });

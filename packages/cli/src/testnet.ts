@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createPureSuites, encryptKey, initialiseGate, type KeySealing, readKeyFile, sha256 } from '@quorate/crypto';
 import {
   type ConsensusParameters,
+  checkGenesis,
   type Genesis,
   QuorateError,
   type SecretKey,
@@ -39,7 +40,7 @@ export interface TestnetOptions {
   readonly validators: number;
   readonly suite: Exclude<SuiteName, 'simulated'>;
   readonly mechanism: string;
-  /** Host of each validator, in turn; all on this machine when empty. */
+  /** Host of each validator; fewer take turns; all on this machine when empty. */
   readonly hosts: readonly string[];
   /** Host on which every node listens for peers, when that is not the one by which they dial it: behind NAT, in a container. */
   readonly listen?: string;
@@ -89,19 +90,18 @@ interface Member {
 }
 
 /**
- * Makes keys, genesis and one home folder per validator in an empty folder. Throws `config/invalid` when it is not empty or the
- * ports do not suffice.
+ * Makes keys, genesis and one home folder per validator in an empty folder. Throws `config/invalid` when it is not empty, there are
+ * more hosts than validators or the ports do not suffice, `genesis/invalid` when no node would start from it.
  */
 export async function createTestnet(options: TestnetOptions): Promise<Testnet> {
   const { folder, chainId, sealing } = options;
-  const last = PORTS_PER_NODE * Math.floor((options.validators - 1) / Math.max(1, options.hosts.length));
+  const places = placesOf(options);
+  const last = Math.max(...places.map(({ shift }) => shift));
   const port = Math.max(options.p2pPort, options.rpcPort) + last;
   if (port > MAX_PORT)
     throw new QuorateError('config/invalid', `port ${port} is above ${MAX_PORT}: begin with a lower one`);
   const suites = createPureSuites();
-  const members = Array.from({ length: options.validators }, (_, index): Member => {
-    const host = options.hosts[index % Math.max(1, options.hosts.length)] ?? '127.0.0.1';
-    const shift = PORTS_PER_NODE * Math.floor(index / Math.max(1, options.hosts.length));
+  const members = places.map(({ host, shift }, index): Member => {
     return {
       name: `validator-${index}`,
       voting: suites.get(options.suite).secretFromSeed(randomBytes(32)),
@@ -112,12 +112,14 @@ export async function createTestnet(options: TestnetOptions): Promise<Testnet> {
       rpcPort: options.rpcPort + shift,
     };
   });
+  const faucetKey = suites.get('ed25519').secretFromSeed(randomBytes(32));
+  const genesis = genesisOf(options, members, faucetKey);
+  // What no node would start from is refused before anything is written.
+  checkGenesis(genesis, suites.get(options.suite));
   await naming('', mkdir(folder, { recursive: true, mode: 0o700 }));
   if ((await naming('', readdir(folder))).length > 0) {
     throw new QuorateError('config/invalid', `${folder} is not empty: name a new folder, keys are never overwritten`);
   }
-  const faucetKey = suites.get('ed25519').secretFromSeed(randomBytes(32));
-  const genesis = genesisOf(options, members, faucetKey);
   const homes: TestnetHome[] = [];
   for (const member of members) {
     const home = join(folder, member.name);
@@ -138,6 +140,21 @@ export async function createTestnet(options: TestnetOptions): Promise<Testnet> {
   const file = join(folder, 'faucet.json');
   await writeKey(file, encryptKey(faucetKey, 'account', sealing));
   return { genesis, homes, faucet: { file, address: formatAddress(sha256, addressOf(sha256, faucetKey.publicKey)) } };
+}
+
+/** Host of each validator, and how far its ports are from the first: whoever shares a host takes the next ones. */
+function placesOf({ hosts, validators }: TestnetOptions): { readonly host: string; readonly shift: number }[] {
+  if (hosts.length > validators) {
+    const problem = `${hosts.length} hosts are named for --validators ${validators}: name one for each, or fewer that take turns`;
+    throw new QuorateError('config/invalid', `--hosts: ${problem}`);
+  }
+  const onHost = new Map<string, number>();
+  return Array.from({ length: validators }, (_, index) => {
+    const host = hosts[index % Math.max(1, hosts.length)] ?? '127.0.0.1';
+    const before = onHost.get(host) ?? 0;
+    onHost.set(host, before + 1);
+    return { host, shift: PORTS_PER_NODE * before };
+  });
 }
 
 /** The testnet that {@link createTestnet} made in a folder. Throws `genesis/invalid` or `config/invalid` when there is none. */

@@ -2,9 +2,11 @@ import { createPureSuites, sha256 } from '@quorate/crypto';
 import {
   type Digest,
   decode,
+  type ErrorCode,
   epochOf,
   equalBytes,
   type Genesis,
+  genesisDigest,
   type Height,
   isQuorateError,
   type Millis,
@@ -85,6 +87,16 @@ export type Comparison =
       readonly report: ForkJson;
     };
 
+/** What a server of another chain may be the cause of. A fork is not: its evidence must reach the caller. */
+const MISFITS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'rpc/not-found',
+  'rpc/invalid',
+  'application/unsupported',
+  'proof/invalid',
+  'certificate/invalid',
+  'light/untrusted',
+]);
+
 /** Reads that are verified before they are returned, over a client that may talk to a liar. */
 export class VerifyingClient {
   readonly #options: VerifyingOptions;
@@ -112,35 +124,38 @@ export class VerifyingClient {
   /** The account under an address, proven. Throws `light/*` and `proof/invalid` with the reason, and as {@link Client.call}. */
   async verifiedAccount(address: string, options?: CallOptions): Promise<VerifiedAccount> {
     const key = accountKey(parseAddress(sha256, address));
-    const answer = await this.#parts.client.account(address, options);
-    const claim = decode(stateClaimCodec, fromBase64(answer.claim));
-    if (!equalBytes(claim.key, key))
-      throw new QuorateError(
-        'proof/invalid',
-        `${this.#parts.client.url} proves something else than account ${address}`,
-      );
-    const header = await this.#inTurn(async () => {
-      const light = await this.#start(this.#parts.client, options);
-      await this.#hopTo(light, this.#parts.client, claim.finality.headers[0]?.height ?? 0, options);
-      const verified = light.verifyState(claim, this.#now(), this.#rules());
-      await this.#store(light);
-      return verified;
+    const { client } = this.#parts;
+    return this.#from(client, options, async () => {
+      const answer = await client.account(address, options);
+      const claim = decode(stateClaimCodec, fromBase64(answer.claim));
+      if (!equalBytes(claim.key, key))
+        throw new QuorateError('proof/invalid', `${client.url} proves something else than account ${address}`);
+      const header = await this.#inTurn(async () => {
+        const light = await this.#start(client, options);
+        await this.#hopTo(light, client, claim.finality.headers[0]?.height ?? 0, options);
+        const verified = light.verifyState(claim, this.#now(), this.#rules());
+        await this.#store(light);
+        return verified;
+      });
+      const account = claim.value === null ? null : decodeAccount(claim.value);
+      return { address, account, height: claim.height, header };
     });
-    return { address, account: claim.value === null ? null : decodeAccount(claim.value), height: claim.height, header };
   }
 
   /** The header at a height, proven final. Throws as {@link verifiedAccount}. */
   async verifiedHeader(height: Height, options?: CallOptions): Promise<VerifiedHeader> {
     const { client } = this.#parts;
-    const claim = await client.finality(height, options);
-    if (claim.headers[0]?.height !== height)
-      throw new QuorateError('proof/invalid', `${client.url} proves another height than ${height}`);
-    return this.#inTurn(async () => {
-      const light = await this.#start(client, options);
-      await this.#hopTo(light, client, height, options);
-      const header = light.verifyFinality(claim, this.#now(), this.#rules());
-      await this.#store(light);
-      return header;
+    return this.#from(client, options, async () => {
+      const claim = await client.finality(height, options);
+      if (claim.headers[0]?.height !== height)
+        throw new QuorateError('proof/invalid', `${client.url} proves another height than ${height}`);
+      return this.#inTurn(async () => {
+        const light = await this.#start(client, options);
+        await this.#hopTo(light, client, height, options);
+        const header = light.verifyFinality(claim, this.#now(), this.#rules());
+        await this.#store(light);
+        return header;
+      });
     });
   }
 
@@ -150,22 +165,28 @@ export class VerifyingClient {
    */
   async compareWith(other: Client, height: Height, options?: CallOptions): Promise<Comparison> {
     const ours = this.#parts.client;
-    const { trust } = await this.#inTurn(() => this.#start(ours, options));
+    const { trust } = await this.#from(ours, options, () => this.#inTurn(() => this.#start(ours, options)));
     const light = new LightClient({ parameters: this.#parameters, trust }, { suite: this.#suite, hash: sha256 });
+    const both = <T>(read: (client: Client) => Promise<T>): Promise<[T, T]> =>
+      Promise.all([this.#from(ours, options, () => read(ours)), this.#from(other, options, () => read(other))]);
     for (let { epoch } = light.trust; epoch < epochOf(this.#parameters, height); epoch++) {
-      const [a, b] = await Promise.all([ours.epoch(epoch, options), other.epoch(epoch, options)]);
-      this.#attributed(ours, () => this.#probe(light, (probe) => probe.hop(a, this.#now(), this.#rules())));
-      const fork = this.#attributed(other, () => light.compare(a.proof, b.proof));
+      const [a, b] = await both((client) => client.epoch(epoch, options));
+      await this.#from(ours, options, () =>
+        this.#attributed(ours, () => this.#probe(light, (probe) => probe.hop(a, this.#now(), this.#rules()))),
+      );
+      const fork = await this.#from(other, options, () =>
+        this.#attributed(other, () => light.compare(a.proof, b.proof)),
+      );
       if (fork !== null) return this.#forked(light, fork);
       this.#attributed(ours, () => light.hop(a, this.#now(), this.#rules()));
     }
-    const [a, b] = await Promise.all([ours.finality(height, options), other.finality(height, options)]);
-    const verified = this.#attributed(ours, () =>
-      this.#probe(light, (probe) => probe.verifyFinality(a, this.#now(), this.#rules())),
+    const [a, b] = await both((client) => client.finality(height, options));
+    const verified = await this.#from(ours, options, () =>
+      this.#attributed(ours, () => this.#probe(light, (probe) => probe.verifyFinality(a, this.#now(), this.#rules()))),
     );
     if (verified.header.height !== height)
       throw new QuorateError('proof/invalid', `${ours.url} proves another height than ${height}`);
-    const fork = this.#attributed(other, () => light.compare(a, b));
+    const fork = await this.#from(other, options, () => this.#attributed(other, () => light.compare(a, b)));
     return fork === null ? { kind: 'agree', height, digest: verified.digest } : this.#forked(light, fork);
   }
 
@@ -216,6 +237,32 @@ export class VerifyingClient {
     return check(
       new LightClient({ parameters: this.#parameters, trust: light.trust }, { suite: this.#suite, hash: sha256 }),
     );
+  }
+
+  /** What a server answers. An answer that does not fit may come from a server of another chain: then the error says so. */
+  async #from<T>(client: Client, options: CallOptions | undefined, read: () => T | Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (error) {
+      if (!isQuorateError(error) || !MISFITS.has(error.code)) throw error;
+      const difference = await this.#difference(client, options);
+      if (difference !== null) throw new QuorateError('genesis/mismatch', difference, { cause: error });
+      if (error.code !== 'rpc/not-found') throw error;
+      throw new QuorateError(error.code, `${client.url}: ${error.message}`, { cause: error });
+    }
+  }
+
+  /** How the chain that a server says it serves differs from the one that is trusted, or null. Only for a message: it may lie. */
+  async #difference(client: Client, options: CallOptions | undefined): Promise<string | null> {
+    const { root } = this.#options;
+    const claimed = await client.genesis(options).catch(() => null);
+    if (claimed === null) return null;
+    const { chainId } = this.#parameters;
+    if (claimed.genesis.chainId !== chainId)
+      return `${client.url} serves another chain: its chain id is ${claimed.genesis.chainId}, that of the trusted one is ${chainId}`;
+    const trusted = root.kind === 'genesis' ? genesisDigest(sha256, root.genesis) : null;
+    if (trusted === null || trusted === claimed.digest) return null;
+    return `${client.url} serves another chain: its genesis digest is ${claimed.digest}, that of the trusted one is ${trusted}; both have the chain id ${chainId}`;
   }
 
   #attributed<T>(client: Client, check: () => T): T {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,8 @@ import { writeGenesis, writeKeyText } from './home.ts';
 import { createNodeHash } from './native/node-hash.ts';
 import { createNativeSuites } from './native/suites.ts';
 import { createNode, type NodeOverrides, type QuorateNode } from './node.ts';
-import { EXIT, exitCodeOf, runNode } from './run.ts';
+import { attachRpc } from './rpc/index.ts';
+import { EXIT, exitCodeOf, failureLine, runNode } from './run.ts';
 
 const hash = createNodeHash();
 const suites = createNativeSuites();
@@ -126,6 +127,18 @@ async function until(net: Network, what: () => boolean, ms = 30_000): Promise<vo
   }
 }
 
+/** A module whose application is complete but for one part. */
+function applicationWithout(part = ''): string {
+  const methods = 'initChain checkTx prepareProposal processProposal finalizeBlock commit query close'.split(' ');
+  const parts = {
+    capabilities: '{ speculative: false, rollback: false, snapshots: false, extensions: false }',
+    info: `async () => ({ name: 'counter' })`,
+    ...Object.fromEntries(methods.map((name) => [name, 'async () => {}'])),
+  };
+  const source = Object.entries(parts).flatMap(([name, text]) => (name === part ? [] : [`${name}: ${text}`]));
+  return `export const createApplication = () => ({ ${source.join(', ')} });`;
+}
+
 const heightOf = (node: QuorateNode): number => node.replica.status().height;
 
 function transfer(nonce: number, amount: bigint): Uint8Array {
@@ -235,6 +248,28 @@ describe('a node that stands alone', () => {
     await started;
   });
 
+  test('says while it starts that its checkpoint is not on the chain, and keeps its peer', async () => {
+    const net = await network(1);
+    const validator = await boot(net, 0);
+    await validator.start();
+    await until(net, () => heightOf(validator) >= 3);
+    const digest = 'ab'.repeat(32);
+    const flags = { 'p2p-listen': net.listen[1] ?? '', 'state-sync-height': '2', 'state-sync-digest': digest };
+    const log: NodeOverrides['log'] = (level, _message, fields) => {
+      if (level === 'warn') net.lines.push(`joiner ${JSON.stringify(fields)}`);
+    };
+    const node = await createNode({ home: net.homes[1] ?? '', config: loadConfig({ flags }).config }, { log });
+    nodes.add(node);
+    const started = node.start().catch((error: unknown) => error);
+    const reason = `no peer proves the checkpoint at height 2 with digest ${digest}: check it with somebody you trust`;
+    await until(net, () => node.ready().reasons[1]?.endsWith(reason) === true);
+    const { counters } = node.replica.status();
+    expect([node.ready().peers, counters['blamed.invalid'] ?? 0]).toEqual([1, 0]);
+    expect(net.lines.filter((line) => line.includes('no peer proves'))).toHaveLength(1);
+    await node.stop();
+    await started;
+  });
+
   test('is well when it is the whole validator set', async () => {
     const net = await network(1);
     const node = await boot(net, 0);
@@ -242,6 +277,34 @@ describe('a node that stands alone', () => {
     await until(net, () => heightOf(node) >= 1);
     expect(node.ready()).toMatchObject({ ready: true, reasons: [], peers: 0 });
   });
+});
+
+test('a node whose chain lost its quorum is not ready and says what is missing, until blocks come again', async () => {
+  const net = await network(4, { delta: 200 });
+  let later = 0;
+  const [first, , third, fourth] = await Promise.all([
+    boot(net, 0, { monotonic: () => performance.now() + later }),
+    boot(net, 1),
+    boot(net, 2),
+    boot(net, 3),
+  ]);
+  await Promise.all([...nodes].map((node) => node.start()));
+  await until(net, () => heightOf(first) >= 3 && first.ready().ready);
+  await Promise.all([third.stop(), fourth.stop()]);
+  await until(net, () => first.ready().peers === 1);
+  const height = heightOf(first);
+  expect(first.ready().reasons.join()).not.toMatch(/no block became final/);
+  later = 57_000;
+  await until(net, () => !first.ready().ready);
+  expect(first.ready().reasons.join()).toMatch(
+    /no block became final for \d\d s; connected validators hold 2 of 4 weight, this node's own included, 3 are needed/,
+  );
+  const lines = (what: RegExp): number => net.lines.filter((line) => what.test(line)).length;
+  await until(net, () => lines(/^0 warn no block became final/) === 1);
+  await (await boot(net, 2)).start();
+  await until(net, () => heightOf(first) > height + 2 && first.ready().ready);
+  await until(net, () => lines(/^0 info the chain no longer stands still/) === 1);
+  expect(lines(/^0 warn no block became final/)).toBe(1);
 });
 
 test('a voting key without a record says so before it is in any set, and until when it will be silent', async () => {
@@ -297,22 +360,88 @@ describe('what createNode refuses, with everything closed again', () => {
     const net = await network(1);
     const other = await network(1);
     const module = join(other.homes[0] ?? '', 'app.mjs');
-    const { writeFile } = await import('node:fs/promises');
     await writeFile(module, 'export const createApplication = 3;');
     const config = loadConfig({ flags: { 'p2p-listen': '127.0.0.1:0', app: module } }).config;
     const home = net.homes[0] ?? '';
     await expect(createNode({ home, config }, { log: () => {} })).rejects.toMatchObject({ code: 'config/invalid' });
-    await writeFile(
-      `${module}.mjs`,
-      `export const createApplication = () => ({ info: async () => ({ name: 'counter' }), close: async () => {} });`,
-    );
+    await writeFile(`${module}.mjs`, applicationWithout());
     await expect(
       createNode({ home, config: { ...config, app: `${module}.mjs` } }, { log: () => {} }),
     ).rejects.toMatchObject({ code: 'config/invalid', message: expect.stringContaining('counter') });
   });
 });
 
+describe('a module that is no application', () => {
+  const module = async (source: string | null): Promise<{ node: Promise<QuorateNode>; path: string }> => {
+    const net = await network(1);
+    const home = net.homes[0] ?? '';
+    const path = join(home, 'app.mjs');
+    if (source !== null) await writeFile(path, source);
+    const config = loadConfig({ flags: { 'p2p-listen': '127.0.0.1:0', app: path } }).config;
+    return { node: createNode({ home, config }, { log: () => {} }), path };
+  };
+
+  const wrong: Record<string, readonly [string | null, string]> = {
+    'none at all': [null, 'app: cannot load PATH: there is no such module'],
+    'a factory that throws': [
+      `export const createApplication = () => { throw new TypeError('no tea\\nnor milk'); };`,
+      'app: createApplication of PATH failed: no tea',
+    ],
+    nothing: [
+      'export const createApplication = () => {};',
+      'app: what createApplication of PATH returns is undefined, not an application',
+    ],
+    'no finalizeBlock': [
+      applicationWithout('finalizeBlock'),
+      'app: what createApplication of PATH returns has no method finalizeBlock',
+    ],
+    'no info': [applicationWithout('info'), 'app: what createApplication of PATH returns has no method info'],
+    'no capabilities': [
+      applicationWithout('capabilities'),
+      'app: what createApplication of PATH returns has no capabilities',
+    ],
+    'no snapshots': [
+      applicationWithout().replace('snapshots: false', 'snapshots: true'),
+      'app: what createApplication of PATH returns has no method snapshots.list, although capabilities.snapshots is true',
+    ],
+  };
+  for (const [name, [source, message]] of Object.entries(wrong)) {
+    test(`${name}: one line that names it`, async () => {
+      const { node, path } = await module(source);
+      const error = await node.then(
+        () => null,
+        (failure: unknown) => failure,
+      );
+      expect(failureLine(error)).toBe(`quorate: config/invalid: ${message.replace('PATH', path)}`);
+      expect(exitCodeOf(error)).toBe(EXIT.config);
+    });
+  }
+});
+
 describe('the process around a node', () => {
+  test('a busy RPC port ends it with one line that names the setting, and no word of having stopped', async () => {
+    const busy = createServer();
+    const port = await new Promise<number>((resolve) => {
+      busy.listen(0, '127.0.0.1', () => {
+        const address = busy.address();
+        resolve(address !== null && typeof address === 'object' ? address.port : 0);
+      });
+    });
+    const net = await network(1);
+    const flags = { 'p2p-listen': '127.0.0.1:0', 'rpc-port': `${port}` };
+    const log: NodeOverrides['log'] = (level, message) => void net.lines.push(`${level} ${message}`);
+    const node = await createNode({ home: net.homes[0] ?? '', config: loadConfig({ flags }).config }, { log });
+    nodes.add(node);
+    void attachRpc(node, { version: '0' });
+    const complaints: string[] = [];
+    expect(await runNode(node, { complain: (line) => complaints.push(line) })).toBe(EXIT.config);
+    expect(complaints).toEqual([
+      `quorate: config/invalid: rpc.port: another process listens on 127.0.0.1:${port}: stop it, or choose another port with --rpc-port`,
+    ]);
+    expect(net.lines.filter((line) => line.includes('stopped'))).toEqual([]);
+    await new Promise((resolve) => busy.close(resolve));
+  });
+
   test('SIGTERM is a clean shutdown; services start before the replica and stop before it', async () => {
     const net = await network(1);
     const node = await boot(net, 0);

@@ -15,8 +15,8 @@ import {
   type ValidatorSet,
 } from '@quorate/kernel';
 import { demandTrustingPeriod } from '@quorate/ledger';
-import { createReplica, type Log, type Replica, type ReplicaOptions } from '@quorate/replica';
-import { type ApplicationFactory, ledgerFactory, loadApplication } from './application.ts';
+import { createReplica, type Log, type Replica, type ReplicaOptions, type ReplicaStatus } from '@quorate/replica';
+import { type ApplicationFactory, checkedApplication, ledgerFactory, loadApplication } from './application.ts';
 import { NodeDisk } from './disk/node-disk.ts';
 import { readGenesis, readKey } from './home.ts';
 import { createLogging } from './logging.ts';
@@ -25,7 +25,7 @@ import { createNativeSuites } from './native/suites.ts';
 import { createClock, createRandom } from './ports.ts';
 import { type NodeConfig, parsePeer } from './settings.ts';
 import { createTlsMesh, type TlsMesh, type TlsMeshLimits } from './transport/mesh.ts';
-import { loneliness, type Sight, Watch } from './watch.ts';
+import { loneliness, quietAfter, type Sight, Watch } from './watch.ts';
 
 /** Protocol versions that this software speaks, both included. */
 export const PROTOCOL_VERSIONS = { min: 1, max: 2 } as const;
@@ -56,6 +56,8 @@ export interface NodeOverrides {
   readonly protocolVersions?: { readonly min: number; readonly max: number };
   readonly clock?: Clock;
   readonly random?: Random;
+  /** Ms from a clock that never goes back, by which the node tells that its chain stands still. */
+  readonly monotonic?: () => number;
   readonly transport?: Partial<TlsMeshLimits>;
 }
 
@@ -92,6 +94,7 @@ interface Parts {
   readonly suites: SuiteRegistry;
   readonly hash: Hash;
   readonly log: Log;
+  readonly monotonic: () => number;
 }
 
 /**
@@ -169,7 +172,8 @@ export async function createNode(options: NodeOptions, overrides: NodeOverrides 
       },
       { ports, application, suite, hash, log },
     );
-    const parts = { genesis, genesisDigest: genesisDigest(hash, genesis), disk, transport, application };
+    const monotonic = overrides.monotonic ?? (() => performance.now());
+    const parts = { genesis, genesisDigest: genesisDigest(hash, genesis), disk, transport, application, monotonic };
     return new QuorateNode(options, { ...parts, replica, signer, suites, hash, log });
   } catch (error) {
     for (const close of opened) await close().catch(() => {});
@@ -199,6 +203,8 @@ export class QuorateNode {
   #haltedWith: QuorateError | null = null;
   #stopping: Promise<void> | null = null;
   readonly #watch: Watch;
+  readonly #monotonic: () => number;
+  #startFailed = false;
   #watching: NodeJS.Timeout | null = null;
 
   /** Use {@link createNode}. */
@@ -216,7 +222,9 @@ export class QuorateNode {
     this.hash = parts.hash;
     this.log = parts.log;
     this.#home = parts.disk;
-    this.#watch = new Watch({ look: () => this.#sight(), log: parts.log });
+    this.#monotonic = parts.monotonic;
+    const quietMs = quietAfter(parts.genesis.consensus.delta);
+    this.#watch = new Watch({ quietMs }, { look: () => this.#sight(), log: parts.log });
     this.halted = parts.replica.halted.then(async (error) => {
       this.#haltedWith = error;
       await this.#close();
@@ -236,9 +244,10 @@ export class QuorateNode {
     this.#phase = 'starting';
     try {
       for (const service of this.#services) await service.start();
-      this.#watching = setInterval(() => this.#watch.tick(performance.now()), WATCH_MS);
+      this.#watching = setInterval(() => this.#watch.tick(this.#monotonic()), WATCH_MS);
       await this.replica.start();
     } catch (error) {
+      this.#startFailed = true;
       await this.stop();
       throw error;
     }
@@ -268,12 +277,14 @@ export class QuorateNode {
     if (phase !== 'running') {
       const reason = this.#haltedWith === null ? `the node is ${phase}` : `halted: ${this.#haltedWith.message}`;
       const nothing = { height: 0, executionLag: 0, syncing: phase === 'starting', silent: null };
-      const reasons = alone === null ? [reason] : [reason, alone];
+      const reasons = [reason, alone, this.#joining()].filter((each) => each !== null);
       return { ready: false, phase, reasons, ...nothing, peers: this.transport.reach().connected };
     }
     const { height, executedHeight, syncing, silent, peers } = this.replica.status();
     const executionLag = Math.max(0, height - executedHeight);
     const reasons: string[] = alone === null ? [] : [alone];
+    const stalled = this.#watch.stalled(this.#monotonic());
+    if (stalled !== null) reasons.push(stalled);
     if (syncing) reasons.push('synchronising with the network');
     if (executionLag > MAX_EXECUTION_LAG) {
       reasons.push(`execution is ${executionLag} blocks behind: proposing empty blocks until it catches up`);
@@ -287,25 +298,40 @@ export class QuorateNode {
   }
 
   #sight(): Sight {
-    const { validators, height, syncing } = this.#standing();
+    const { validators, height, syncing, peers } = this.#standing();
     const key = this.signer.publicKey;
+    const self = key === null ? null : validators.indexOfKey(key);
+    const members = [self, ...peers.map((peer) => validators.indexOfPeer(peer))].filter((index) => index !== null);
     return {
       ...this.transport.reach(),
-      sufficesAlone: validators.size === 1 && key !== null && validators.indexOfKey(key) !== null,
+      sufficesAlone: validators.size === 1 && self !== null,
       syncing,
       height,
       silent: this.signer.silent ?? null,
+      running: this.#phase === 'running',
+      weight: { connected: validators.weightOfAll(members), total: validators.total, needed: validators.quorum },
     };
   }
 
   /** Where the replica stands; at genesis while it opens its files and after it failed. */
-  #standing(): { readonly validators: ValidatorSet; readonly height: number; readonly syncing: boolean } {
+  #standing(): Pick<ReplicaStatus, 'height' | 'syncing' | 'peers'> & { readonly validators: ValidatorSet } {
     const { validators } = this.genesis;
     try {
-      const { epoch, height, syncing } = this.replica.status();
-      return { validators: epoch > 0 ? (this.replica.validators(epoch) ?? validators) : validators, height, syncing };
+      const { epoch, height, syncing, peers } = this.replica.status();
+      const current = epoch > 0 ? (this.replica.validators(epoch) ?? validators) : validators;
+      return { validators: current, height, syncing, peers };
     } catch {
-      return { validators, height: 0, syncing: false };
+      return { validators, height: 0, syncing: false, peers: [] };
+    }
+  }
+
+  /** Why the replica, which has started to join, does not get on with it, or null. */
+  #joining(): string | null {
+    if (this.#phase !== 'starting') return null;
+    try {
+      return this.replica.status().joining;
+    } catch {
+      return null; // it opens its files
     }
   }
 
@@ -332,7 +358,8 @@ export class QuorateNode {
       }
     }
     this.#phase = 'stopped';
-    this.log('info', 'stopped', { home: this.home });
+    // What never ran does not tell that it stopped: whoever started it says why.
+    if (!this.#startFailed) this.log('info', 'stopped', { home: this.home });
   }
 }
 
@@ -361,7 +388,9 @@ async function openApplication(
     const problem = `this chain runs the application ${genesis.application}: name its module with --app`;
     throw new QuorateError('config/invalid', `app: ${problem}`);
   }
-  const application = await factory({ genesis, hash, log, store: await disk.openStore('application') });
+  const context = { genesis, hash, log, store: await disk.openStore('application') };
+  const own = override === undefined ? config.app : null;
+  const application = own === null ? await factory(context) : await checkedApplication(own, factory, context);
   const { name } = await application.info();
   if (name !== genesis.application) {
     await application.close();

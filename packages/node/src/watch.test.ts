@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { loneliness, type Sight, Watch } from './watch.ts';
+import { loneliness, quietAfter, type Sight, Watch } from './watch.ts';
 
 const well: Sight = {
   connected: 3,
@@ -9,20 +9,25 @@ const well: Sight = {
   syncing: false,
   height: 7,
   silent: null,
+  running: true,
+  weight: { connected: 4, total: 4, needed: 3 },
 };
 
-function watching(): { lines: string[]; see: (change: Partial<Sight>, now: number) => void } {
+function watching(): { lines: string[]; watch: Watch; see: (change: Partial<Sight>, now: number) => void } {
   const lines: string[] = [];
   let sight = well;
-  const watch = new Watch({
-    look: () => sight,
-    log: (level, message, fields) => lines.push(`${level} ${message} ${JSON.stringify(fields)}`),
-  });
+  const watch = new Watch(
+    { quietMs: quietAfter(1000) },
+    {
+      look: () => sight,
+      log: (level, message, fields) => lines.push(`${level} ${message} ${JSON.stringify(fields)}`),
+    },
+  );
   const see = (change: Partial<Sight>, now: number): void => {
     sight = { ...well, ...change };
     watch.tick(now);
   };
-  return { lines, see };
+  return { lines, watch, see };
 }
 
 test('who is alone is told whom the node dials and what came of it, or what it lacks', () => {
@@ -38,7 +43,7 @@ test('who is alone is told whom the node dials and what came of it, or what it l
 
 test('the log says so after a moment and then now and then, and forgets it when somebody comes', () => {
   const { lines, see } = watching();
-  for (let now = 0; now <= 62_000; now += 1000) see({ connected: 0 }, now);
+  for (let now = 0; now <= 62_000; now += 1000) see({ connected: 0, running: false }, now);
   expect(lines).toHaveLength(2);
   expect(lines[0]).toMatch(/^warn no peer connected: dialling a:1/);
   see({}, 63_000);
@@ -55,6 +60,34 @@ test('catching up is a line every few seconds, however many blocks go by', () =>
   expect(lines).toEqual(
     [5, 10].map((s) => expect.stringContaining(`catching up {"height":${3000 * s},"blocksPerSecond":3000`)),
   );
+});
+
+test('a chain that stands still is a line when it begins and one when it ends, with what is missing', () => {
+  expect([quietAfter(100), quietAfter(3000)]).toEqual([10_000, 30_000]);
+  const { lines, watch, see } = watching();
+  const lost = { weight: { connected: 2, total: 4, needed: 3 } };
+  for (let now = 0; now < 10_000; now += 1000) see(lost, now);
+  expect([watch.stalled(9999), lines]).toEqual([null, []]);
+  for (let now = 10_000; now <= 57_000; now += 1000) see(lost, now);
+  const weights = "connected validators hold 2 of 4 weight, this node's own included, 3 are needed";
+  expect(watch.stalled(57_000)).toBe(`no block became final for 57 s; ${weights}`);
+  see({ height: 8 }, 58_000);
+  expect(watch.stalled(58_000)).toBeNull();
+  expect(lines).toEqual([
+    `warn no block became final for 10 s; ${weights} {"height":7}`,
+    'info the chain no longer stands still {"height":8,"seconds":58}',
+  ]);
+});
+
+test('who starts or catches up does not count as standing still, and has the whole time afterwards', () => {
+  for (const busy of [{ running: false }, { syncing: true }]) {
+    const { lines, watch, see } = watching();
+    for (let now = 0; now <= 60_000; now += 1000) see(busy, now);
+    expect(watch.stalled(60_000)).toBeNull();
+    see({}, 61_000);
+    expect([watch.stalled(70_999), watch.stalled(71_000)]).toEqual([null, expect.stringMatching(/^no block/)]);
+    expect(lines.filter((line) => line.startsWith('warn'))).toEqual([]);
+  }
 });
 
 test('why the gate is silent is said once, and again when it changes', () => {

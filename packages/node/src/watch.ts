@@ -1,3 +1,4 @@
+import type { Millis } from '@quorate/kernel';
 import type { Log } from '@quorate/replica';
 
 /** What a node can see of its place in the network. */
@@ -14,6 +15,10 @@ export interface Sight {
   readonly height: number;
   /** Why the signing gate signs nothing, and until when, or null. */
   readonly silent: string | null;
+  /** Whether the replica takes part: before that, a height that stands still says nothing. */
+  readonly running: boolean;
+  /** Voting weight of the validators that are connected, this node's own included, and what finality takes. */
+  readonly weight: { readonly connected: number; readonly total: number; readonly needed: number };
 }
 
 /** Connections take a moment: who has been alone for less says nothing. */
@@ -22,6 +27,14 @@ const ALONE_AGAIN_MS = 30_000;
 const PROGRESS_MS = 5000;
 /** Addresses that are named in full. */
 const MAX_NAMED = 4;
+/** An idle chain makes a block every Δ/2: one that made none for so many Δ, and for so long, has lost something. */
+const QUIET_DELTAS = 10;
+const QUIET_AT_LEAST_MS = 10_000;
+
+/** How long a chain may make no final block, ms. */
+export function quietAfter(delta: Millis): Millis {
+  return Math.max(QUIET_DELTAS * delta, QUIET_AT_LEAST_MS);
+}
 
 /** Why nothing can be learned from the network, in a sentence, or null when somebody is connected or nobody is needed. */
 export function loneliness({ connected, dialled, dialFailure, sufficesAlone }: Sight): string | null {
@@ -37,12 +50,17 @@ export function loneliness({ connected, dialled, dialFailure, sufficesAlone }: S
 export class Watch {
   readonly #look: () => Sight;
   readonly #log: Log;
+  readonly #quietMs: Millis;
+  #final: { readonly height: number; readonly since: number } | null = null;
+  #toldStalledSince: number | null = null;
   #aloneSince: number | null = null;
   #toldAloneAt: number | null = null;
   #progress: { readonly at: number; readonly height: number } | null = null;
   #toldSilent: string | null = null;
 
-  constructor(parts: { readonly look: () => Sight; readonly log: Log }) {
+  /** `quietMs`: how long the chain may make no final block, see {@link quietAfter}. */
+  constructor(options: { readonly quietMs: Millis }, parts: { readonly look: () => Sight; readonly log: Log }) {
+    this.#quietMs = options.quietMs;
     this.#look = parts.look;
     this.#log = parts.log;
   }
@@ -52,9 +70,39 @@ export class Watch {
     const sight = this.#look();
     this.#alone(sight, now);
     this.#catchingUp(sight, now);
+    this.#standstill(sight, now);
     if (sight.silent === this.#toldSilent) return;
     this.#toldSilent = sight.silent;
     if (sight.silent !== null) this.#log('warn', 'this voting key signs nothing yet', { reason: sight.silent });
+  }
+
+  /** Why the chain counts as standing still, in a sentence, or null. `now` as in {@link tick}. */
+  stalled(now: number): string | null {
+    return this.#stalled(this.#look(), now);
+  }
+
+  #stalled({ running, syncing, height, weight }: Sight, now: number): string | null {
+    // Who catches up has another reason, and learns blocks that were final long ago.
+    if (!running || syncing) this.#final = null;
+    else if (this.#final === null || this.#final.height !== height) this.#final = { height, since: now };
+    const quiet = this.#final === null ? 0 : now - this.#final.since;
+    if (quiet < this.#quietMs) return null;
+    const { connected, total, needed } = weight;
+    return `no block became final for ${Math.floor(quiet / 1000)} s; connected validators hold ${connected} of ${total} weight, this node's own included, ${needed} are needed`;
+  }
+
+  #standstill(sight: Sight, now: number): void {
+    const reason = this.#stalled(sight, now);
+    const { height } = sight;
+    if (reason !== null) {
+      if (this.#toldStalledSince !== null) return;
+      this.#toldStalledSince = this.#final?.since ?? now;
+      this.#log('warn', reason, { height });
+    } else if (this.#toldStalledSince !== null) {
+      const seconds = Math.floor((now - this.#toldStalledSince) / 1000);
+      this.#toldStalledSince = null;
+      this.#log('info', 'the chain no longer stands still', { height, seconds });
+    }
   }
 
   #alone(sight: Sight, now: number): void {

@@ -169,6 +169,8 @@ export interface ReplicaStatus {
   readonly lastBlockTime: Millis;
   readonly peers: readonly PeerId[];
   readonly syncing: boolean;
+  /** Why joining by a snapshot does not get on, or null. */
+  readonly joining: string | null;
   readonly mempool: { readonly transactions: number; readonly bytes: number };
   readonly engine: EngineStatus;
   /** Counters since start: messages dropped, bytes by traffic, fsyncs, blocks, transactions. */

@@ -271,7 +271,15 @@ export class Core<M, R> {
     });
     const current = this.#current;
     this.#fromPeers = new FromPeers({ ...shared, ...late, current, requests: this.#requests });
-    this.report = new StatusReport({ ...shared, ...late, mechanism: mechanism.name, mempool: this.#mempool, current });
+    const questions = this.#questions;
+    this.report = new StatusReport({
+      ...shared,
+      ...late,
+      mechanism: mechanism.name,
+      mempool: this.#mempool,
+      current,
+      questions,
+    });
   }
 
   get evidence(): EvidencePool {

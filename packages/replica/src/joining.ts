@@ -23,12 +23,14 @@ export async function joinByStateSync(options: StateSyncOptions, parts: JoiningP
   for (;;) {
     try {
       await stateSync(options, { application, store, log, ...asking });
+      questions.hindrance = null;
       return;
     } catch (error) {
       const mayPass = isQuorateError(error, 'sync/refused') && asking.now() - began < PATIENCE_MS;
       if (!mayPass || questions.stopped) throw error;
       if (asking.peers().length > 0 && error.message !== told) {
         told = error.message;
+        questions.hindrance = told;
         log('warn', 'state sync tries again', { reason: told });
       }
     }

@@ -21,6 +21,8 @@ export class PeerQuestions {
   readonly #clock: Clock;
   readonly #pauses = new Set<() => void>();
   #stopped = false;
+  /** Why the peers' answers do not help so far, or null. */
+  hindrance: string | null = null;
 
   constructor({ clock, hash, suite, now, peers, requests }: PeerQuestionsParts) {
     this.#clock = clock;

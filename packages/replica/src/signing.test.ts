@@ -43,9 +43,12 @@ class Watch {
   view = 10;
   halted: QuorateError | null = null;
 
-  constructor(options: { readonly listen: boolean }) {
+  readonly lines: string[] = [];
+
+  constructor(options: { readonly listen: boolean; readonly gate?: string }) {
     const signer: Signer = {
       publicKey: this.secrets[SELF]?.publicKey ?? null,
+      silent: options.gate ?? null,
       sign: (statements) => {
         for (const statement of statements) this.issued.add(JSON.stringify(statement));
         return Promise.resolve(statements.map((statement) => this.#signed(statement)));
@@ -60,7 +63,7 @@ class Watch {
         clock: { now: () => this.now, after: () => () => {} },
         now: () => this.now,
         counters: new Counters(),
-        log: () => {},
+        log: (_level, message) => void this.lines.push(message),
         answer: () => {},
         progress: () => ({ view: this.view, syncing: false }),
         hearing: () => true,
@@ -208,6 +211,19 @@ describe('listening', () => {
     watch.view += 4;
     watch.signing.flush();
     expect(watch.signing.silent).toBeNull();
+  });
+
+  it('does not say that it votes when the gate stays silent', () => {
+    for (const gate of [undefined, 'silent through epoch 13']) {
+      const watch = new Watch({ listen: true, ...(gate !== undefined && { gate }) });
+      watch.now += DELTA;
+      watch.view += 4;
+      watch.signing.flush();
+      expect(watch.signing.silent).toBeNull();
+      expect(watch.lines).toEqual([
+        expect.stringMatching(gate === undefined ? /: voting$/ : /; it signs nothing yet$/),
+      ]);
+    }
   });
 
   it('does not take what an earlier life signed far above for a second process, but what is signed from there on', () => {

@@ -274,7 +274,9 @@ export class Signing {
     if (!this.#listening || this.#stopped) return;
     this.#listening = false;
     this.#stopListening();
-    this.#parts.log('info', 'no other process signs with this key: voting', {});
+    const silent = this.#parts.signer.silent ?? null;
+    if (silent === null) this.#parts.log('info', 'no other process signs with this key: voting', {});
+    else this.#parts.log('info', 'no other process signs with this key; it signs nothing yet', { reason: silent });
     const held = this.#held.splice(0);
     if (held.length > 0) void this.#sign(held);
   }

@@ -6,6 +6,8 @@ import {
   epochOf,
   genesisDigest,
   type Height,
+  headerDigest,
+  isQuorateError,
   lastHeightOf,
   type PeerId,
   QuorateError,
@@ -65,12 +67,27 @@ export class ProvenChain {
       const light = LightClient.fromGenesis({ genesis, trustingPeriod: parameters.trustingPeriod }, parts);
       return new ProvenChain(options, parts, light.trust);
     }
-    return anyPeer(parts, parts.peers(), `the checkpoint at height ${trusted.height}`, async (peer) => {
-      const response = await parts.ask(peer, { kind: 'checkpoint', height: trusted.height });
-      const { header, validators } = given(response.kind === 'checkpoint' ? response.found : null);
-      const light = LightClient.fromCheckpoint({ parameters, checkpoint: trusted, header, validators }, parts);
-      return new ProvenChain(options, parts, light.trust);
-    });
+    const what = `the checkpoint at height ${trusted.height} with digest ${trusted.digest}`;
+    let contradicted = false;
+    try {
+      return await anyPeer(parts, parts.peers(), what, async (peer) => {
+        const response = await parts.ask(peer, { kind: 'checkpoint', height: trusted.height });
+        const { header, validators } = given(response.kind === 'checkpoint' ? response.found : null);
+        const digest = headerDigest(parts.hash, genesis.chainId, header);
+        if (header.height === trusted.height && digest !== trusted.digest) {
+          // Nothing is trusted yet but this digest, and that may be mistyped: the peer need not be the one who is wrong.
+          contradicted = true;
+          throw new QuorateError('sync/refused', `it has digest ${digest} there`);
+        }
+        const light = LightClient.fromCheckpoint({ parameters, checkpoint: trusted, header, validators }, parts);
+        return new ProvenChain(options, parts, light.trust);
+      });
+    } catch (error) {
+      if (!contradicted || !isQuorateError(error, 'sync/refused')) throw error;
+      throw new QuorateError('sync/refused', `no peer proves ${what}: check it with somebody you trust`, {
+        cause: error,
+      });
+    }
   }
 
   /**

@@ -78,6 +78,19 @@ describe('weak subjectivity', () => {
     expect([...late.blamed]).toEqual([]);
   });
 
+  test('a digest that is not that of the chain expels nobody: whoever gave it may have mistyped it', async () => {
+    const chain = busyChain(38);
+    const served = await serving(chain, 9);
+    const joiner = await joining(chain, { a: { served }, b: { served } });
+    const digest = '44'.repeat(32);
+    await expect(joiner.join({ trusted: { height: 33, digest } })).rejects.toMatchObject({
+      code: 'sync/refused',
+      message: `no peer proves the checkpoint at height 33 with digest ${digest}: check it with somebody you trust`,
+    });
+    expect(joiner.asked).toHaveLength(2);
+    expect([...joiner.blamed]).toEqual([]);
+  });
+
   test('a checkpoint that no peer has, and a foreign genesis', async () => {
     const chain = busyChain(20);
     const served = await serving(chain, 9);

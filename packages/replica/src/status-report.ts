@@ -7,6 +7,7 @@ import type { EpochState, Epochs } from './epochs.ts';
 import type { Executor } from './executor.ts';
 import type { Late } from './late.ts';
 import type { Mempool } from './mempool.ts';
+import type { PeerQuestions } from './peer-questions.ts';
 import type { Peers } from './peers.ts';
 import type { Proposer } from './proposer.ts';
 import { describeLoss, isOver, type Loss } from './recall.ts';
@@ -19,6 +20,7 @@ export interface StatusReportParts {
   readonly signer: Signer;
   readonly store: BlockStore;
   readonly peers: Peers;
+  readonly questions: PeerQuestions;
   readonly counters: Counters;
   readonly epochs: Epochs;
   readonly mempool: Mempool;
@@ -60,6 +62,7 @@ export class StatusReport {
       lastBlockTime: tip?.header.time ?? genesis.time,
       peers: peers.connected,
       syncing: blockSync.syncing,
+      joining: this.#parts.questions.hindrance,
       mempool: { transactions: mempool.size, bytes: mempool.bytes },
       engine,
       counters: counters.counts(),

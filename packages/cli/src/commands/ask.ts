@@ -1,3 +1,4 @@
+import { QuorateError } from '@quorate/kernel';
 import { Command } from 'commander';
 import { asks, type ConnectionFlags, connect } from '../connection.ts';
 import { hexBytes, integer, print, table } from '../output.ts';
@@ -51,9 +52,14 @@ export function validatorsCommand(): Command {
 /** `quorate block`: one finalized block. */
 export function blockCommand(): Command {
   return asks(new Command('block').description('the finalized block at a height'))
-    .argument('<height>', 'height of the block')
+    .argument('<height>', 'height of the block; the first is 1')
     .action(async (height: string, flags: ConnectionFlags) => {
-      const at = integer('height', height, 0, Number.MAX_SAFE_INTEGER);
+      if (/^0+$/.test(height))
+        throw new QuorateError(
+          'config/invalid',
+          'height: heights begin at 1; what came before the first block is genesis',
+        );
+      const at = integer('height', height, 1, Number.MAX_SAFE_INTEGER);
       const block = await connect(flags.url).block(at);
       print(block, flags, (b) =>
         table([

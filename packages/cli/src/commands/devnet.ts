@@ -48,7 +48,8 @@ async function freeShift(validators: number, p2pPort: number, rpcPort: number): 
   );
 }
 
-function hintsFor(folder: string, { homes, faucet: hasFaucet }: Testnet): string[] {
+/** `victim` is the process of a validator that may be killed while the others go on. */
+function hintsFor(folder: string, { homes, faucet: hasFaucet }: Testnet, victim: number | null): string[] {
   const rpc = homes[0]?.rpc ?? '';
   const url = rpc === 'http://127.0.0.1:26601' ? '' : ` --url ${rpc}`;
   const first = [`npx quorate status${url}`, `npx quorate validators${url}`];
@@ -66,7 +67,7 @@ function hintsFor(folder: string, { homes, faucet: hasFaucet }: Testnet): string
     `npx quorate tx send --key ${faucet} --to ADDRESS --amount 5${url}`,
     `npx quorate verify ADDRESS --genesis ${relative('.', join(folder, MARK, 'genesis.json'))}${url}`,
     `npx quorate load --key ${faucet} --rate 500${url}`,
-    ...(homes.length < 4 ? [] : [`pkill -9 -f '${killed}$'; npx quorate start --home ${killed}`]),
+    ...(homes.length < 4 || victim === null ? [] : [`kill -9 ${victim}; npx quorate start --home ${killed}`]),
   ];
 }
 
@@ -91,6 +92,7 @@ export function devnetCommand(): Command {
 
 /** Makes the network of the flags in place of the one in the folder. Throws `config/invalid` when something else is in there. */
 async function newNetwork(folder: string, flags: DevnetFlags): Promise<Testnet> {
+  const shape = networkOf(flags); // what was typed wrong is said before the old network is taken away
   const found: string[] = await readdir(folder).catch(() => []);
   if (found.length > 0) {
     if (!found.includes(MARK)) {
@@ -109,7 +111,6 @@ async function newNetwork(folder: string, flags: DevnetFlags): Promise<Testnet> 
     }
     await naming('--dir: ', rm(folder, { recursive: true }));
   }
-  const shape = networkOf(flags);
   const shift = await freeShift(shape.validators, shape.p2pPort, shape.rpcPort);
   const app = flags.app === undefined ? null : resolve(flags.app);
   return createTestnet({
@@ -129,7 +130,6 @@ async function runDevnet(flags: DevnetFlags, said: ReadonlySet<string>): Promise
   const timer = flags.for === undefined ? null : integer('--for', flags.for, 1, 10_000_000);
   const testnet = flags.keep === true ? await keptNetwork(folder, flags, said) : await newNetwork(folder, flags);
   const isTerminal = process.stdout.isTTY === true && flags.json !== true;
-  const hints = hintsFor(folder, testnet);
   const devnet = new Devnet(
     { testnet, flags: [], goesOn: flags.keep === true },
     {
@@ -149,11 +149,13 @@ async function runDevnet(flags: DevnetFlags, said: ReadonlySet<string>): Promise
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
   });
   process.on('exit', () => devnet.processes.killAll());
+  devnet.start();
+  const victim = testnet.homes[1];
+  const hints = hintsFor(folder, testnet, victim === undefined ? null : devnet.processes.pid(victim));
   if (!isTerminal && flags.json !== true)
     process.stdout.write(
       `${testnet.homes.length} validators in ${relative('.', folder) || folder}, Node ${process.versions.node}\n${hints.map((hint) => `  ${hint}`).join('\n')}\n`,
     );
-  devnet.start();
   const over =
     timer === null ? new Promise<void>(() => {}) : new Promise<void>((resolve) => setTimeout(resolve, timer * 1000));
   const screen = isTerminal ? new Screen() : null;
@@ -176,7 +178,11 @@ async function runDevnet(flags: DevnetFlags, said: ReadonlySet<string>): Promise
       `stopped after ${seconds} s: ${blocks} blocks, ${transactions} transactions, finality p50 ${latencyMs.p50 ?? '-'} ms, p99 ${latencyMs.p99 ?? '-'} ms, ${crashes} crashes\n`,
     );
   }
-  return summary.blocks === 0 ? 1 : 0;
+  if (summary.blocks > 0) return 0;
+  note(
+    `quorate: no block was final within ${summary.seconds} s, so the exit code is 1: the validators need some seconds to begin, and node.log in their folders says more`,
+  );
+  return 1;
 }
 
 /** The terminal's other screen, so that what was there before comes back. */

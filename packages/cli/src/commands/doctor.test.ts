@@ -1,12 +1,16 @@
 import { mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createPureSuites, encryptKey } from '@quorate/crypto';
+import { createRandom, HOME, readKey } from '@quorate/node';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { createTestnet } from '../testnet.ts';
 import { doctorCommand } from './doctor.ts';
 
 let folder: string;
 let homes: readonly string[];
+/** Of the last answer. */
+let healthy: boolean;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'quorate-doctor-'));
@@ -34,18 +38,19 @@ afterEach(async () => {
 });
 
 /** What `quorate doctor` says of the gate of a home, or of something else there. */
-async function gate(home: string, what = 'gate'): Promise<string> {
+async function gate(home: string, what = 'gate', ...args: string[]): Promise<string> {
   const said: string[] = [];
   const spy = vi.spyOn(process.stdout, 'write').mockImplementation((text) => said.push(String(text)) > 0);
   const before = process.exitCode;
   try {
-    await doctorCommand().parseAsync(['--home', home, '--json'], { from: 'user' });
+    await doctorCommand().parseAsync(['--home', home, '--json', ...args], { from: 'user' });
   } finally {
     spy.mockRestore();
     process.exitCode = before;
   }
-  const { findings }: { findings: { check: string; detail: string }[] } = JSON.parse(said.join(''));
-  return findings.find(({ check }) => check === what)?.detail ?? '';
+  const answer: { healthy: boolean; findings: { check: string; detail: string }[] } = JSON.parse(said.join(''));
+  healthy = answer.healthy;
+  return answer.findings.find(({ check }) => check === what)?.detail ?? '';
 }
 
 it('tells a key that has signed nothing from one whose record is not there, and makes no record itself', async () => {
@@ -66,4 +71,24 @@ it('points to what shows a fork', async () => {
   expect(await gate(home, 'fork')).toBe('none on record');
   await writeFile(join(home, 'fork.json'), '{}');
   expect(await gate(home, 'fork')).toMatch(/fork\.json says who signed both/);
+});
+
+it('looks into an encrypted home with its passphrase, and does not call it bad without', async () => {
+  const [home = ''] = homes;
+  const key = await readKey(home, 'validator', null, createPureSuites());
+  if (key === null) throw new Error('no voting key');
+  const sealed = encryptKey(key, 'validator', { passphrase: 'secret', random: createRandom() });
+  await writeFile(join(home, HOME.validatorKey), sealed);
+  await writeFile(join(folder, 'passphrase'), 'secret\n');
+  await writeFile(join(folder, 'wrong'), 'wrong\n');
+  vi.stubEnv('QUORATE_PASSPHRASE', undefined);
+  try {
+    expect(await gate(home)).toMatch(/^not examined: the key is encrypted/);
+    expect(healthy).toBe(true);
+    expect(await gate(home, 'gate', '--passphrase-file', join(folder, 'passphrase'))).toMatch(/^ready/);
+    expect(await gate(home, 'gate', '--passphrase-file', join(folder, 'wrong'))).toMatch(/^key\/decrypt/);
+    expect(healthy).toBe(false);
+  } finally {
+    vi.unstubAllEnvs();
+  }
 });

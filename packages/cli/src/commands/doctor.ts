@@ -6,18 +6,28 @@ import { examineHome } from '@quorate/replica';
 import { Command } from 'commander';
 import { adminCall } from '../admin.ts';
 import { integer, print } from '../output.ts';
+import { givenPassphrase } from '../secrets.ts';
 import { compareHomes, describeComparison } from './doctor-against.ts';
 
 interface Finding {
   readonly check: string;
   readonly ok: boolean;
   readonly detail: string;
+  /** There, and not looked into: a passphrase is wanted. */
+  readonly skipped?: true;
 }
+
+/** Runs one look and keeps what came of it. `skipped` in place of what was found: there, and not looked into. */
+type Check = <T>(
+  name: string,
+  look: () => Promise<readonly [detail: string, found: T, skipped?: true]>,
+) => Promise<T | null>;
 
 interface DoctorFlags {
   readonly home: string;
   readonly against?: string;
   readonly height?: string;
+  readonly passphraseFile?: string;
   readonly json?: boolean;
 }
 
@@ -31,18 +41,25 @@ export function doctorCommand(): Command {
       'compare its state with that in the home of another stopped node, key by key, and do nothing else',
     )
     .option('--height <n>', 'with --against: the height to compare (default: the highest whose state both have)')
+    .option(
+      '--passphrase-file <file>',
+      'file with the passphrase of the key files; otherwise QUORATE_PASSPHRASE; without one the gate of an encrypted key is not examined',
+    )
     .option('--json', 'answer as one line of JSON')
     .action(async (flags: DoctorFlags) => {
       if (flags.against !== undefined) return compare(flags, flags.against);
       if (flags.height !== undefined) {
         throw new QuorateError('config/invalid', '--height: says what to compare: name the other home with --against');
       }
-      const findings = await examine(resolve(flags.home));
+      const findings = await examine(resolve(flags.home), await givenPassphrase(flags.passphraseFile));
       print({ home: flags.home, healthy: findings.every(({ ok }) => ok), findings }, flags, ({ healthy }) =>
         [
-          ...findings.map(({ check, ok, detail }) => `${ok ? 'ok  ' : 'BAD '} ${check.padEnd(14)} ${detail}`),
+          ...findings.map(({ check, ok, detail, skipped }) => {
+            const mark = skipped === true ? '-   ' : ok ? 'ok  ' : 'BAD ';
+            return `${mark} ${check.padEnd(14)} ${detail}`;
+          }),
           healthy
-            ? 'Nothing is wrong with this home.'
+            ? `Nothing is wrong with ${findings.some(({ skipped }) => skipped) ? 'what was examined' : 'this home'}.`
             : 'Mend what is marked BAD before this node signs again; docs/operations.md says how.',
         ].join('\n'),
       );
@@ -58,15 +75,12 @@ async function compare(flags: DoctorFlags, against: string): Promise<void> {
   if (!comparison.equal) process.exitCode = EXIT.data;
 }
 
-async function examine(home: string): Promise<Finding[]> {
+async function examine(home: string, passphrase: string | null): Promise<Finding[]> {
   const findings: Finding[] = [];
-  const check = async <T>(
-    name: string,
-    look: () => Promise<readonly [detail: string, found: T]>,
-  ): Promise<T | null> => {
+  const check: Check = async (name, look) => {
     try {
-      const [detail, found] = await look();
-      findings.push({ check: name, ok: true, detail });
+      const [detail, found, skipped] = await look();
+      findings.push({ check: name, ok: true, detail, ...(skipped === true ? { skipped } : {}) });
       return found;
     } catch (error) {
       findings.push({
@@ -105,20 +119,28 @@ async function examine(home: string): Promise<Finding[]> {
     });
     return findings;
   }
-  if (genesis !== null) await examineDisk(home, genesis, check);
+  if (genesis !== null) await examineDisk({ home, genesis, passphrase }, check);
   return findings;
 }
 
 async function examineDisk(
-  home: string,
-  genesis: Genesis,
-  check: <T>(name: string, look: () => Promise<readonly [detail: string, found: T]>) => Promise<T | null>,
+  {
+    home,
+    genesis,
+    passphrase,
+  }: { readonly home: string; readonly genesis: Genesis; readonly passphrase: string | null },
+  check: Check,
 ): Promise<void> {
   const disk = await check('lock', async () => ['no other process uses this home', await NodeDisk.open(home)]);
   if (disk === null) return;
   try {
     await check('gate', async () => {
-      const secret = await readKey(home, 'validator', process.env.QUORATE_PASSPHRASE ?? null, createPureSuites());
+      const text = await readKeyText(home, 'validator');
+      if (text !== null && passphrase === null && readKeyFile(text).encrypted) {
+        const how = '--passphrase-file or QUORATE_PASSPHRASE opens it';
+        return [`not examined: the key is encrypted, and ${how}`, null, true];
+      }
+      const secret = await readKey(home, 'validator', passphrase, createPureSuites());
       if (secret === null) return ['no voting key', null];
       const { chainId } = genesis;
       // Looked for by name: opening a gate that is not there would begin one.

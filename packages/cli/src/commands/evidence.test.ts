@@ -124,6 +124,17 @@ it('of two servers that contradict each other is shown, written, and punished by
   expect(piece).toMatchObject({ kind: 'conflicting-finalize', signer: 0, publicKey: key });
   expect(decode(evidenceCodec, fromHex(piece?.evidence ?? '')).first.signer).toBe(0);
 
+  // A forgery is refused.
+  const report: ForkJson = JSON.parse(await readFile(file, 'utf8'));
+  const forged = report.evidence.map((each) => {
+    const { kind, first, second } = decode(evidenceCodec, fromHex(each.evidence));
+    const at = (vote: typeof first) => ({ ...vote, statement: { ...vote.statement, view: 999 } });
+    return { ...each, evidence: toHex(encode(evidenceCodec, { kind, first: at(first), second: at(second) })) };
+  });
+  await writeFile(join(folder, 'forged.json'), JSON.stringify({ evidence: forged }));
+  const refused = await run('evidence', 'submit', join(folder, 'forged.json'), '--url', url);
+  expect(refused).toMatchObject({ error: 'exit code 1', out: expect.stringMatching(/^rejected .*does not verify/) });
+
   const handed = await run('evidence', 'submit', file, '--url', url);
   expect(handed).toMatchObject({
     error: null,
@@ -138,16 +149,7 @@ it('of two servers that contradict each other is shown, written, and punished by
     /^validator 0 of epoch 0, conflicting-finalize in view \d+, in block \d+, key/,
   );
 
-  // A forgery is refused, and a file that is there is not written over, which hides nothing.
-  const report: ForkJson = JSON.parse(await readFile(file, 'utf8'));
-  const forged = report.evidence.map((each) => {
-    const { kind, first, second } = decode(evidenceCodec, fromHex(each.evidence));
-    const at = (vote: typeof first) => ({ ...vote, statement: { ...vote.statement, view: 999 } });
-    return { ...each, evidence: toHex(encode(evidenceCodec, { kind, first: at(first), second: at(second) })) };
-  });
-  await writeFile(join(folder, 'forged.json'), JSON.stringify({ evidence: forged }));
-  const refused = await run('evidence', 'submit', join(folder, 'forged.json'), '--url', url);
-  expect(refused).toMatchObject({ error: 'exit code 1', out: expect.stringMatching(/^rejected .*does not verify/) });
+  // A file that is there is not written over, which hides nothing.
   const again = await run('verify', ...asking(), '--evidence', file);
   expect(again.error).toMatchObject({ code: 'light/conflict' });
   expect(again.notes).toMatch(/fork\.json: it exists already/);
@@ -165,7 +167,7 @@ it('is none when the views differ: the signers of both are named, and why no vot
 
 it('is checked at a bounded rate', async () => {
   const statement = (block: string): Statement => ({ kind: 'notarize', epoch: 0, view: 7, block: block.repeat(32) });
-  const vote = (block: string) => ({ statement: statement(block), signer: 0, signature: new Uint8Array(64) });
+  const vote = (block: string) => ({ statement: statement(block), signer: 1, signature: new Uint8Array(64) });
   const evidence = toBase64(
     encode(evidenceCodec, { kind: 'conflicting-notarize', first: vote('11'), second: vote('22') }),
   );

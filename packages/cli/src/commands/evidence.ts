@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import type { Result } from '@quorate/client';
 import { fromHex, isHex, QuorateError } from '@quorate/kernel';
 import { Command } from 'commander';
 import { asks, type ConnectionFlags, connect } from '../connection.ts';
-import { integer, naming, print } from '../output.ts';
+import { integer, print, readNamedText } from '../output.ts';
 
 /** Attempts for each piece: a node takes only so many in a second. */
 const RETRIES = 8;
@@ -20,7 +19,7 @@ export function evidenceCommand(): Command {
   )
     .argument('<file>', 'what `quorate verify --compare … --evidence` wrote, or the fork.json of a node that halted')
     .action(async (file: string, flags: ConnectionFlags) => {
-      const pieces = piecesIn(await naming('', readFile(file, 'utf8')), file);
+      const pieces = piecesIn(await readNamedText('', file), file);
       const client = connect(flags.url, { retries: RETRIES });
       const results: (Pick<Piece, 'signer' | 'kind'> & Result<'submitEvidence'>)[] = [];
       for (const { signer, kind, bytes } of pieces)

@@ -1,13 +1,11 @@
-import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { accountAddress, formatOffer, offerValidator } from '@quorate/client';
-import { createPureSuites, type KeyKind, openGate, readKeyFile, sha256 } from '@quorate/crypto';
+import { createPureSuites, type KeyKind, openGate, readKeyFile } from '@quorate/crypto';
 import { QuorateError, type SuiteName, toHex } from '@quorate/kernel';
-import { parseAddress } from '@quorate/ledger';
 import { HOME, loadConfig, NodeDisk, parsePeer, readConfigFile, readGenesis, readKey } from '@quorate/node';
 import { Command, Option } from 'commander';
 import { makeKey } from '../new-key.ts';
-import { naming, note, print, table, writeNew } from '../output.ts';
+import { address, note, print, readNamed, readNamedText, table, writeNew } from '../output.ts';
 import { homePassphrase, loadKey } from '../secrets.ts';
 
 const KINDS: readonly KeyKind[] = ['account', 'validator', 'node'];
@@ -65,10 +63,8 @@ export function keysCommand(): Command {
     .argument('<file>', 'key file')
     .option('--json', 'answer as one line of JSON')
     .action(async (file: string, options: { json?: boolean }) => {
-      const { kind, suite, publicKey, encrypted } = readKeyFile(await naming('', readFile(file, 'utf8')));
-      print({ ...describe(kind, suite, publicKey), encrypted: String(encrypted) }, options, (value) =>
-        table(Object.entries(value)),
-      );
+      const { kind, suite, publicKey, encrypted } = readKeyFile(await readNamedText('', file));
+      print({ ...describe(kind, suite, publicKey), encrypted }, options, (value) => table(Object.entries(value)));
     });
   keys
     .command('offer')
@@ -104,7 +100,7 @@ export function keysCommand(): Command {
     .option('--passphrase-file <file>', 'file with the passphrase of the key files')
     .argument('<file>', 'file to read')
     .action(async (file: string, options: GateFlags) => {
-      const exported = await naming('', readFile(file));
+      const exported = await readNamed('', file);
       await withGate(options, (gate) => gate.import(exported));
       process.stdout.write(`the record of ${file} is merged into ${options.home}\n`);
     });
@@ -127,17 +123,28 @@ interface OfferFlags {
 async function offerOf(flags: OfferFlags): Promise<ReturnType<typeof offerValidator>> {
   const home = resolve(flags.home);
   const { chainId, suite } = await readGenesis(home);
-  const owner = parseAddress(sha256, flags.owner);
-  const voting = await loadKey(join(home, HOME.validatorKey), 'validator', flags.passphraseFile);
+  const owner = address('--owner', flags.owner);
+  const { passphraseFile } = flags;
+  const voting = await loadKey(join(home, HOME.validatorKey), 'validator', {
+    passphraseFile,
+    otherwise: `make one with: quorate keys new ${join(flags.home, HOME.validatorKey)} --kind validator --suite ${suite}`,
+  });
   if (voting.suite !== suite)
     throw new QuorateError('key/invalid', `${home}: the voting key is ${voting.suite}, the chain votes with ${suite}`);
-  const node = await loadKey(join(home, HOME.nodeKey), 'node', flags.passphraseFile);
+  const node = await loadKey(join(home, HOME.nodeKey), 'node', {
+    passphraseFile,
+    otherwise: `make one with: quorate keys new ${join(flags.home, HOME.nodeKey)} --kind node`,
+  });
   const { config } = loadConfig({ file: await readConfigFile(home), environment: process.env });
-  const address = flags.address ?? config.p2p.listen;
-  if (parsePeer(`${toHex(node.publicKey)}@${address}`) === null || /^(0\.0\.0\.0|\[::\]):/.test(address)) {
-    throw new QuorateError('config/invalid', `--address: ${address} is no host:port that peers could dial`);
+  const dialled = flags.address ?? config.p2p.listen;
+  if (parsePeer(`${toHex(node.publicKey)}@${dialled}`) === null || /^(0\.0\.0\.0|\[::\]):/.test(dialled)) {
+    const problem =
+      flags.address === undefined
+        ? `is where the home listens (p2p.listen), and no peer could dial that: give --address HOST:PORT`
+        : 'is no host:port that peers could dial';
+    throw new QuorateError('config/invalid', `--address: ${dialled} ${problem}`);
   }
-  return offerValidator({ chainId, owner, address }, { voting, node });
+  return offerValidator({ chainId, owner, address: dialled }, { voting, node });
 }
 
 async function withGate(

@@ -52,15 +52,17 @@ export function loadCommand(): Command {
         processes: integer('--processes', flags.processes, 1, 64),
         accounts: integer('--accounts', flags.accounts, 1, 4096),
       };
-      const faucet = await loadKey(flags.key, 'account');
+      const faucet = await loadKey(flags.key, 'account', {
+        otherwise: 'name the account that funds the load with --key',
+      });
       note(`sending for ${warmupSeconds + seconds} s …`);
       const summary = await runLoad(options, { client: connect(flags.url), faucet });
       print(summary, flags, (s) =>
         table([
-          ['offered', `${s.offeredTps}/s`],
+          ['offered', `${s.offeredTps}/s, ${s.offered} in the measured time`],
+          ['of those', `${s.final} final, ${s.failed} failed, ${s.pending} still pending at the end`],
           ['final', `${s.committedTps}/s`],
           ['latency', `p50 ${s.latencyMs.p50} ms, p90 ${s.latencyMs.p90} ms, p99 ${s.latencyMs.p99} ms`],
-          ['failed', s.failed],
           ...s.reasons.map(([reason, count]) => ['', `${count} × ${reason}`] as const),
         ]),
       );

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -83,6 +83,8 @@ beforeAll(async () => {
   for (const name of ['empty', 'unset', 'old']) await mkdir(join(folder, name));
   await writeFile(join(folder, 'unset', 'genesis.json'), await readFile(join(home, 'genesis.json')));
   await writeFile(join(folder, 'unset', 'config.json'), '{');
+  await cp(home, join(folder, 'everywhere'), { recursive: true });
+  await writeFile(join(folder, 'everywhere', 'config.json'), '{"p2p":{"listen":"0.0.0.0:26600"}}');
   // Something that is not a node answers on the admin socket of this home.
   await writeFile(join(folder, 'old', 'config.json'), '{}');
   stranger = createServer((_request, response) => response.end('hello'));
@@ -99,16 +101,21 @@ const HOME = ['--home', '{dir}/net/validator-0'];
 const PAY = ['--amount', '1', '--key', '{dir}/account.json', '--url', '{url}'];
 
 it.each<readonly [why: string, args: readonly string[], code: ErrorCode, says: RegExp]>([
-  ['no such key file', ['keys', 'show', '{dir}/none'], 'config/invalid', /ENOENT.*none/],
-  ['a folder for a key file', ['keys', 'show', '{dir}'], 'config/invalid', /EISDIR/],
+  ['no such key file', ['keys', 'show', '{dir}/none'], 'config/invalid', /^[^:]*none: there is no such file[^/]*$/],
+  ['a folder for a key file', ['keys', 'show', '{dir}'], 'config/invalid', /it is a folder: name a file/],
   ['no key file', ['keys', 'show', '{dir}/text'], 'key/invalid', /not JSON/],
   ['a key file that is there', ['keys', 'new', '{dir}/text', '--plain'], 'key/invalid', /text: it exists already/],
-  ['no folder for a key file', ['keys', 'new', '{dir}/none/key', '--plain'], 'key/invalid', /none\/key: ENOENT/],
+  [
+    'no folder for a key file',
+    ['keys', 'new', '{dir}/none/key', '--plain'],
+    'key/invalid',
+    /none\/key: its folder is not there/,
+  ],
   [
     'no passphrase file',
     ['keys', 'new', '{dir}/key', '--passphrase-file', '{dir}/none'],
     'config/invalid',
-    /--passphrase-file: ENOENT.*none/,
+    /--passphrase-file: .*none: there is no such file/,
   ],
   [
     'an offer that is there',
@@ -122,7 +129,7 @@ it.each<readonly [why: string, args: readonly string[], code: ErrorCode, says: R
     'genesis/invalid',
     /missing/,
   ],
-  ['an offer to nobody', ['keys', 'offer', ...HOME, '--owner', 'me', '{dir}/o'], 'address/invalid', /./],
+  ['an offer to nobody', ['keys', 'offer', ...HOME, '--owner', 'me', '{dir}/o'], 'address/invalid', /^--owner: /],
   [
     'an export that is there',
     ['keys', 'export-gate', ...HOME, '{dir}/text'],
@@ -133,17 +140,22 @@ it.each<readonly [why: string, args: readonly string[], code: ErrorCode, says: R
     'no folder for an export',
     ['keys', 'export-gate', ...HOME, '{dir}/none/gate'],
     'config/invalid',
-    /none\/gate: ENOENT/,
+    /none\/gate: its folder is not there/,
   ],
   ['an export of no home', ['keys', 'export-gate', '--home', '{dir}/none', '{dir}/gate'], 'genesis/invalid', /missing/],
-  ['no export', ['keys', 'import-gate', ...HOME, '{dir}/none'], 'config/invalid', /ENOENT.*none/],
+  ['no export', ['keys', 'import-gate', ...HOME, '{dir}/none'], 'config/invalid', /none: there is no such file/],
   ['an export that is none', ['keys', 'import-gate', ...HOME, '{dir}/text'], 'gate/corrupt', /./],
-  ['no offer', ['tx', 'bond', '--offer', '{dir}/none', ...PAY], 'config/invalid', /--offer: ENOENT/],
-  ['an offer that is none', ['tx', 'bond', '--offer', '{dir}/text', ...PAY], 'transaction/invalid', /not JSON/],
+  [
+    'no offer',
+    ['tx', 'bond', '--offer', '{dir}/none', ...PAY],
+    'config/invalid',
+    /--offer: .*none: there is no such file/,
+  ],
+  ['an offer that is none', ['tx', 'bond', '--offer', '{dir}/text', ...PAY], 'config/invalid', /--offer: .*not JSON/],
   ['no voting key', ['tx', 'unbond', '--validator', '', ...PAY], 'config/invalid', /--validator/],
   ['a voting key that is none', ['tx', 'unbond', '--validator', 'xy', ...PAY], 'config/invalid', /--validator/],
   ['a voting key too long', ['tx', 'unbond', '--validator', 'ab'.repeat(5000), ...PAY], 'codec/limit', /5000 bytes/],
-  ['nobody to pay', ['tx', 'send', '--to', 'me', ...PAY], 'address/invalid', /./],
+  ['nobody to pay', ['tx', 'send', '--to', 'me', ...PAY], 'address/invalid', /^--to: address "me"/],
   [
     'an amount that is none',
     ['tx', 'send', '--to', ADDRESS, ...PAY, '--amount', '1.5'],
@@ -156,7 +168,12 @@ it.each<readonly [why: string, args: readonly string[], code: ErrorCode, says: R
     'config/invalid',
     /--amount/,
   ],
-  ['no key', ['tx', 'send', '--to', ADDRESS, ...PAY, '--key', '{dir}/none'], 'key/invalid', /none: ENOENT/],
+  [
+    'no key',
+    ['tx', 'send', '--to', ADDRESS, ...PAY, '--key', '{dir}/none'],
+    'config/invalid',
+    /none: there is no such file: name .* with --key$/,
+  ],
   ['a key that is none', ['tx', 'send', '--to', ADDRESS, ...PAY, '--key', '{dir}/text'], 'key/invalid', /not JSON/],
   [
     'a key of another kind',
@@ -164,15 +181,26 @@ it.each<readonly [why: string, args: readonly string[], code: ErrorCode, says: R
     'key/invalid',
     /it holds a node key, an account key is wanted here/,
   ],
-  ['no transaction', ['tx', 'submit', '@{dir}/none', '--url', '{url}'], 'config/invalid', /ENOENT.*none/],
+  [
+    'no transaction',
+    ['tx', 'submit', '@{dir}/none', '--url', '{url}'],
+    'config/invalid',
+    /none: there is no such file/,
+  ],
   ['an id that is none', ['tx', 'status', 'me', '--url', '{url}'], 'rpc/invalid', /./],
   ['nobody answers', ['status', '--url', DEAD], 'rpc/unavailable', /127\.0\.0\.1:1 cannot be reached/],
-  ['a URL that is none', ['status', '--url', 'nonsense'], 'rpc/unavailable', /nonsense/],
+  ['a URL that is none', ['status', '--url', 'nonsense'], 'config/invalid', /--url: "nonsense" is no URL/],
   ['a height that is none', ['block', 'top', '--url', '{url}'], 'config/invalid', /height/],
+  ['the height of genesis', ['block', '0', '--url', '{url}'], 'config/invalid', /heights begin at 1/],
   ['a height not reached', ['block', '100000000', '--url', '{url}'], 'rpc/not-found', /./],
   ['an epoch that is none', ['validators', '--epoch', 'now', '--url', '{url}'], 'config/invalid', /--epoch/],
   ['data that are none', ['query', 'x', '--data', 'xy', '--url', '{url}'], 'config/invalid', /--data/],
-  ['no key to send with', ['load', '--key', '{dir}/none', '--url', DEAD], 'key/invalid', /none: ENOENT/],
+  [
+    'no key to send with',
+    ['load', '--key', '{dir}/none', '--url', DEAD],
+    'config/invalid',
+    /none: there is no such file: name .* with --key$/,
+  ],
   ['no node in a home', ['snapshot', 'take', ...HOME], 'rpc/unavailable', /no node answers/],
   ['a stranger in a home', ['snapshot', 'take', '--home', '{dir}/old'], 'rpc/failed', /admin\.sock/],
   ['a rate of nothing', ['load', '--rate', '0', '--key', '{dir}/none', '--url', DEAD], 'config/invalid', /--rate: "0"/],
@@ -192,7 +220,7 @@ it.each<readonly [why: string, args: readonly string[], code: ErrorCode, says: R
     'no passphrase for a network',
     ['testnet', '{dir}/new', '--passphrase-file', '{dir}/none'],
     'config/invalid',
-    /--passphrase-file: ENOENT/,
+    /--passphrase-file: .*none: there is no such file/,
   ],
   [
     'hosts that nobody can dial',
@@ -211,6 +239,31 @@ it.each<readonly [why: string, args: readonly string[], code: ErrorCode, says: R
     ['testnet', '{dir}/new', '--plain', '--listen', 'a b'],
     'config/invalid',
     /--listen: "a b" is no host/,
+  ],
+  [
+    'more hosts than validators',
+    ['testnet', '{dir}/new', '--plain', '--validators', '2', '--hosts', 'a', 'b', 'c'],
+    'config/invalid',
+    /--hosts: 3 hosts are named for --validators 2/,
+  ],
+  [
+    'no chain id',
+    ['testnet', '{dir}/new', '--plain', '--chain-id', 'My Chain'],
+    'config/invalid',
+    /--chain-id: "My Chain" is/,
+  ],
+  ['no id for a devnet', ['devnet', '--dir', '{dir}/net', '--chain-id', ''], 'config/invalid', /--chain-id: ""/],
+  [
+    'an offer of a home that listens everywhere',
+    ['keys', 'offer', '--home', '{dir}/everywhere', '--owner', ADDRESS, '{dir}/o'],
+    'config/invalid',
+    /0\.0\.0\.0:26600 is where the home listens .* give --address HOST:PORT/,
+  ],
+  [
+    'an offer of a home without a voting key',
+    ['keys', 'offer', '--home', '{dir}/unset', '--owner', ADDRESS, '{dir}/o'],
+    'config/invalid',
+    /validator\.json: there is no such file: make one with: quorate keys new .*validator\.json --kind validator/,
   ],
   ['a file for a devnet', ['devnet', '--dir', '{dir}/text'], 'config/invalid', /text/],
   ['a devnet in a folder in use', ['devnet', '--dir', '{dir}'], 'config/invalid', /something else/],
@@ -246,8 +299,8 @@ it.each<readonly [why: string, args: readonly string[], code: ErrorCode, says: R
   [
     'no genesis',
     ['verify', ADDRESS, '--genesis', '{dir}/none', '--url', '{url}'],
-    'light/untrusted',
-    /none cannot be read/,
+    'config/invalid',
+    /--genesis: .*none: there is no such file: name what to trust/,
   ],
   [
     'a genesis that is none',
@@ -280,7 +333,12 @@ it.each<readonly [why: string, args: readonly string[], code: ErrorCode, says: R
     'config/invalid',
     /--evidence needs --compare/,
   ],
-  ['no evidence', ['evidence', 'submit', '{dir}/none', '--url', '{url}'], 'config/invalid', /ENOENT.*none/],
+  [
+    'no evidence',
+    ['evidence', 'submit', '{dir}/none', '--url', '{url}'],
+    'config/invalid',
+    /none: there is no such file/,
+  ],
   ['evidence that is none', ['evidence', 'submit', '{dir}/text', '--url', '{url}'], 'config/invalid', /not JSON/],
   [
     'a file without evidence',

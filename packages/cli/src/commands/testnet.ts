@@ -2,7 +2,7 @@ import { createRandom } from '@quorate/node';
 import { Command } from 'commander';
 import { type NetworkFlags, networkOf, shapesNetwork } from '../network-flags.ts';
 import { print } from '../output.ts';
-import { passphrase } from '../secrets.ts';
+import { newPassphrase } from '../secrets.ts';
 import { createTestnet } from '../testnet.ts';
 
 /** `quorate testnet`: keys, genesis and home folders for a network on several machines. */
@@ -11,7 +11,11 @@ export function testnetCommand(): Command {
     new Command('testnet').description('make keys, genesis and one home folder per validator in a new folder'),
   )
     .argument('<dir>', 'new folder')
-    .option('--hosts <host...>', 'host of each validator, in turn: what the others dial, and where it listens', [])
+    .option(
+      '--hosts <host...>',
+      'host of each validator: what the others dial, and where it listens. Without --validators there are as many as hosts; with it, fewer hosts take turns',
+      [],
+    )
     .option('--listen <host>', 'where every node listens instead, such as 0.0.0.0 behind NAT or in a container')
     .option('--plain', 'do not encrypt the key files')
     .option(
@@ -31,9 +35,13 @@ export function testnetCommand(): Command {
           application: string;
           json?: boolean;
         },
+        self: Command,
       ) => {
+        const shape = networkOf(flags);
+        const count = self.getOptionValueSource('validators') === 'cli' ? 0 : flags.hosts.length;
         const { homes, faucet } = await createTestnet({
-          ...networkOf(flags),
+          ...shape,
+          validators: count === 0 ? shape.validators : count,
           folder,
           hosts: flags.hosts,
           ...(flags.listen === undefined ? {} : { listen: flags.listen }),
@@ -42,7 +50,7 @@ export function testnetCommand(): Command {
             flags.plain === true
               ? { plain: true }
               : {
-                  passphrase: await passphrase('Passphrase for the key files', flags.passphraseFile),
+                  passphrase: await newPassphrase('Passphrase for the key files', flags.passphraseFile),
                   random: createRandom(),
                 },
           config: {},

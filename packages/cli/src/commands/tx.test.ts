@@ -1,12 +1,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { accountAddress, accountKeyFromSeed, formatOffer, offerValidator } from '@quorate/client';
+import { accountAddress, accountKeyFromSeed, formatOffer, offerValidator, Sender } from '@quorate/client';
 import { createPureSuites, encryptKey, sha256 } from '@quorate/crypto';
 import { DEFAULT_PARAMETERS, parseAddress } from '@quorate/ledger';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { type OneNode, oneNode } from '../../../../test/fixtures/one-node.ts';
-import { txCommand } from './tx.ts';
+import { connect, DEFAULT_URL } from '../connection.ts';
+import { txCommand, unsettled } from './tx.ts';
 
 const seed = (byte: number): Uint8Array => new Uint8Array(32).fill(byte);
 const payer = accountKeyFromSeed(seed(1));
@@ -39,13 +40,17 @@ afterAll(async () => {
 });
 
 /** What `quorate tx bond` prints. */
-async function bond(...args: readonly string[]): Promise<string> {
+function bond(...args: readonly string[]): Promise<string> {
+  const common = ['--offer', join(folder, 'offer.json'), '--key', join(folder, 'account.json')];
+  return saidBy(['bond', ...common, '--url', one.addresses.url, ...args]);
+}
+
+async function saidBy(args: readonly string[]): Promise<string> {
   const said: string[] = [];
   const spy = vi.spyOn(process.stdout, 'write').mockImplementation((text) => said.push(String(text)) > 0);
   const before = process.exitCode;
   try {
-    const common = ['--offer', join(folder, 'offer.json'), '--key', join(folder, 'account.json')];
-    await txCommand().parseAsync(['bond', ...common, '--url', one.addresses.url, ...args], { from: 'user' });
+    await txCommand().parseAsync(args, { from: 'user' });
   } finally {
     spy.mockRestore();
     process.exitCode = before;
@@ -59,4 +64,22 @@ it('says in which unit a bond counts and how much is the least, when it was too 
   expect(await bond('--amount', '5')).toMatch(new RegExp(`^failed .*^reason +${least}$`, 'ms'));
   expect(JSON.parse(await bond('--amount', '5', '--json'))).toMatchObject({ receipt: { code: 6 }, hint: least });
   expect(JSON.parse(await bond('--amount', String(stakeUnit), '--json'))).not.toHaveProperty('hint');
+});
+
+it('says how to ask again for what was not final in time', () => {
+  const result = { status: 'accepted', id: 'ab' } as const;
+  expect(unsettled(result, { url: DEFAULT_URL })).toBe('not final within 30 s; ask again: quorate tx status ab');
+  expect(unsettled(result, { url: 'http://b' })).toMatch(/ab --url http:\/\/b$/);
+});
+
+it('says that the same bytes were final already, and at which height', async () => {
+  const sender = await Sender.open({}, { client: connect(one.addresses.url), key: payer });
+  const file = join(folder, 'payment');
+  await writeFile(file, sender.builder.transfer(accountAddress(payer.publicKey), 1n));
+  const submit = (...args: string[]) => saidBy(['submit', `@${file}`, '--url', one.addresses.url, ...args]);
+  const first = JSON.parse(await submit('--json'));
+  expect(first).toMatchObject({ status: 'final' });
+  expect(first).not.toHaveProperty('before');
+  expect(JSON.parse(await submit('--json'))).toEqual({ ...first, before: true });
+  expect(await submit()).toMatch(new RegExp(`^final  ${first.id} at height ${first.height} already, .*count once`));
 });

@@ -1,11 +1,13 @@
-import { readFile } from 'node:fs/promises';
-import { bondOf, type Client, fromBase64, parseOffer, Sender } from '@quorate/client';
+import { bondOf, type Client, fromBase64, parseOffer, Sender, type SubmissionJson } from '@quorate/client';
 import { sha256 } from '@quorate/crypto';
-import { type Action, decodeParameters, Outcome, parseAddress } from '@quorate/ledger';
+import { type Action, decodeParameters, Outcome, transactionId } from '@quorate/ledger';
 import { Command } from 'commander';
-import { asks, type ConnectionFlags, connect } from '../connection.ts';
-import { amount, hexBytes, naming, print, table } from '../output.ts';
+import { asks, type ConnectionFlags, connect, DEFAULT_URL } from '../connection.ts';
+import { address, amount, hexBytes, naming, print, readNamed, readNamedText, table } from '../output.ts';
 import { loadKey } from '../secrets.ts';
+
+/** How long a command waits until a transaction is final, ms. */
+const WAIT_MS = 30_000;
 
 interface AccountFlags extends ConnectionFlags {
   readonly key: string;
@@ -23,11 +25,14 @@ function spends(command: Command): Command {
 
 /** Sends one action of an account, waits until it is final and says what became of it. */
 async function act(flags: AccountFlags, action: Action): Promise<void> {
-  const key = await loadKey(flags.key, 'account', flags.passphraseFile);
+  const key = await loadKey(flags.key, 'account', {
+    passphraseFile: flags.passphraseFile,
+    otherwise: 'name the paying account with --key',
+  });
   const client = connect(flags.url);
   const sender = await Sender.open({}, { client, key });
   const began = performance.now();
-  const result = await sender.send(action);
+  const result = await sender.send(action, { wait: 'final', waitMs: WAIT_MS });
   const took = Math.round(performance.now() - began);
   const tooSmall = result.status === 'final' && result.receipt.code === Outcome.stakeTooSmall;
   const hint = tooSmall ? await leastStake(client, action).catch(() => null) : null;
@@ -38,9 +43,24 @@ async function act(flags: AccountFlags, action: Action): Promise<void> {
           [r.receipt.code === 0 ? 'final' : 'failed', `at height ${r.height}, ${r.ms} ms after it was sent`],
           ...(r.receipt.code === 0 ? [] : [['reason', r.hint ?? r.receipt.log] as const]),
         ])
-      : `${r.status}  ${r.id}${'reason' in r ? `: ${r.reason}` : ''}`,
+      : unsettled(r, flags),
   );
   if (result.status !== 'final' || result.receipt.code !== 0) process.exitCode = 1;
+}
+
+/** What is said of a transaction that is not final, or not yet. */
+export function unsettled(
+  result: Exclude<SubmissionJson, { readonly status: 'final' }>,
+  { url }: ConnectionFlags,
+): string {
+  if (result.status !== 'accepted') return `${result.status}  ${result.id}: ${result.reason}`;
+  const where = url === DEFAULT_URL ? '' : ` --url ${url}`;
+  return `not final within ${WAIT_MS / 1000} s; ask again: quorate tx status ${result.id}${where}`;
+}
+
+async function offerIn(file: string): Promise<ReturnType<typeof parseOffer>> {
+  const text = await readNamedText('--offer: ', file);
+  return naming(`--offer: ${file}: `, Promise.resolve(text).then(parseOffer));
 }
 
 /** Why so little stake is refused, in numbers. Throws when the node does not say what a unit is. */
@@ -58,13 +78,13 @@ export function txCommand(): Command {
     .requiredOption('--to <address>', 'receiving address')
     .action(async (flags: AccountFlags & { to: string }) => {
       const value = amount('--amount', flags.amount);
-      await act(flags, { kind: 'transfer', to: parseAddress(sha256, flags.to), amount: value });
+      await act(flags, { kind: 'transfer', to: address('--to', flags.to), amount: value });
     });
   spends(tx.command('bond').description('put stake behind a validator that was offered to the account'))
     .requiredOption('--offer <file>', 'what `quorate keys offer` wrote at the home of the validator')
     .action(async (flags: AccountFlags & { offer: string }) => {
       const value = amount('--amount', flags.amount);
-      const offer = parseOffer(await naming('--offer: ', readFile(flags.offer, 'utf8')));
+      const offer = await offerIn(flags.offer);
       await act(flags, bondOf(offer, value));
     });
   spends(tx.command('unbond').description('take stake out again; it comes back after the unbonding delay'))
@@ -78,19 +98,23 @@ export function txCommand(): Command {
     tx
       .command('submit')
       .description(
-        "submit the bytes of a transaction as they are, for a state machine of one's own, and wait until it is final",
+        "submit the bytes of a transaction as they are, for a state machine of one's own, and wait until it is final; equal bytes are one transaction and count once",
       ),
   )
     .argument('<text>', 'the transaction as text, or @FILE for the bytes of a file')
     .action(async (text: string, flags: ConnectionFlags) => {
-      const bytes = text.startsWith('@') ? await naming('', readFile(text.slice(1))) : new TextEncoder().encode(text);
-      const result = await connect(flags.url).submit(bytes, { wait: 'final' });
-      print(
-        result,
-        flags,
-        (r) =>
-          `${r.status}  ${r.id}${'height' in r ? ` at height ${r.height}` : ''}${'reason' in r ? `: ${r.reason}` : ''}`,
-      );
+      const bytes = text.startsWith('@') ? await readNamed('', text.slice(1)) : new TextEncoder().encode(text);
+      const client = connect(flags.url);
+      // The answer to a submission does not tell what is final since long from what became final just now.
+      const known = await client.transaction(transactionId(sha256, bytes));
+      const before = known.status === 'final';
+      const result = before ? known : await client.submit(bytes, { wait: 'final', waitMs: WAIT_MS });
+      print({ ...result, ...(before ? { before } : {}) }, flags, (r) => {
+        if (r.status !== 'final') return unsettled(r, flags);
+        const failed = r.receipt.code === 0 ? '' : `; failed: ${r.receipt.log}`;
+        const again = before ? ' already, when the same bytes were submitted before: equal bytes count once' : '';
+        return `final  ${r.id} at height ${r.height}${again}${failed}`;
+      });
       if (result.status !== 'final' || result.receipt.code !== 0) process.exitCode = 1;
     });
   asks(tx.command('status').description('what became of a transaction'))

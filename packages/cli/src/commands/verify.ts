@@ -6,7 +6,7 @@ import type { ForkJson } from '@quorate/light';
 import { createNativeSuites, failureLine, parseGenesis } from '@quorate/node';
 import { Command } from 'commander';
 import { asks, type ConnectionFlags, connect } from '../connection.ts';
-import { integer, naming, note, print, table, writeNew } from '../output.ts';
+import { integer, isMissing, naming, note, print, problemOf, table, writeNew } from '../output.ts';
 
 const HOURS = 3_600_000;
 const DEFAULT_GENESIS = '.devnet/validator-0/genesis.json';
@@ -42,9 +42,10 @@ async function rootOf(flags: TrustFlags): Promise<TrustRoot> {
       return { kind: 'genesis', genesis: parseGenesis(await readFile(resolve(file), 'utf8')) };
     } catch (error) {
       if (isQuorateError(error)) throw error;
+      const problem = isMissing(error) ? 'there is no such file' : problemOf(error);
       throw new QuorateError(
-        'light/untrusted',
-        `${file} cannot be read: name what to trust with --genesis or --checkpoint`,
+        'config/invalid',
+        `--genesis: ${file}: ${problem}: name what to trust with --genesis or --checkpoint`,
         { cause: error },
       );
     }

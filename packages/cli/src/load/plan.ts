@@ -24,6 +24,8 @@ export interface LoadResult {
   readonly offered: number;
   readonly committed: number;
   readonly failed: number;
+  /** Of what was offered in the measured time, what was final with success by the end; the rest failed or was still pending. */
+  readonly final: number;
   /** Reasons of failures and how often each came, the commonest first, at most ten. */
   readonly reasons: readonly (readonly [reason: string, count: number])[];
   /** Scheduled → final receipt received, ms, one for each committed transaction or record. */

@@ -34,7 +34,11 @@ export interface LoadSummary {
   readonly scenario: LoadScenario;
   readonly offeredTps: number;
   readonly committedTps: number;
+  /** offered = final + failed + pending: what became of all that was offered in the measured time, by the end of the run. */
+  readonly offered: number;
+  readonly final: number;
   readonly failed: number;
+  readonly pending: number;
   readonly reasons: readonly (readonly [reason: string, count: number])[];
   readonly latencyMs: { readonly p50: number | null; readonly p90: number | null; readonly p99: number | null };
   readonly clientCpuSeconds: number;
@@ -96,7 +100,8 @@ export async function runLoad(options: LoadOptions, parts: LoadParts): Promise<L
   return summarise(options, results);
 }
 
-function summarise(options: LoadOptions, results: readonly LoadResult[]): LoadSummary {
+/** What the processes report together. */
+export function summarise(options: LoadOptions, results: readonly LoadResult[]): LoadSummary {
   const latencies = results.flatMap((result) => result.latencies);
   const sum = (pick: (result: LoadResult) => number): number =>
     results.reduce((total, result) => total + pick(result), 0);
@@ -107,7 +112,10 @@ function summarise(options: LoadOptions, results: readonly LoadResult[]): LoadSu
     scenario: options.scenario,
     offeredTps: Math.round(sum((r) => r.offered) / options.seconds),
     committedTps: Math.round(sum((r) => r.committed) / options.seconds),
+    offered: sum((r) => r.offered),
+    final: sum((r) => r.final),
     failed: sum((r) => r.failed),
+    pending: sum((r) => r.offered - r.final - r.failed),
     reasons: [...reasons].sort((a, b) => b[1] - a[1]).slice(0, 5),
     latencyMs: {
       p50: rounded(quantile(latencies, 0.5)),

@@ -58,6 +58,7 @@ class LoadProcess {
   #offered = 0;
   #failed = 0;
   #committed = 0;
+  #final = 0;
   #pending = 0;
   #began = 0;
   #turn = 0;
@@ -104,6 +105,7 @@ class LoadProcess {
       offered: this.#offered,
       committed: this.#committed,
       failed: this.#failed,
+      final: this.#final,
       reasons: [...this.#reasons].sort((a, b) => b[1] - a[1]).slice(0, 10),
       latencies: this.#latencies,
       cpuSeconds: (user + system) / 1e6,
@@ -254,6 +256,7 @@ class LoadProcess {
   #settle(result: Answer['results'][number], weight: number, at: number, elapsed: number): void {
     const isGood = result.status === 'final' && result.receipt?.code === 0;
     if (!isGood) this.#fail(weight, result.reason ?? result.receipt?.log ?? result.status, at);
+    if (isGood && this.#measured(at)) this.#final += weight;
     if (!isGood || !this.#measured(elapsed)) return;
     this.#committed += weight;
     for (let k = 0; k < weight; k++) this.#latencies.push(elapsed - at);

@@ -197,7 +197,8 @@ export class LmdbStore implements Store {
   }
 
   #unseal(key: Uint8Array, sealed: Uint8Array): Uint8Array {
-    const value = new Uint8Array(sealed.subarray(CHECKSUM_BYTES)); // a copy: LMDB reuses its buffer
+    // A copy, with the end named: LMDB reuses one large buffer and says by `length` alone how much of it counts.
+    const value = new Uint8Array(sealed.subarray(CHECKSUM_BYTES, sealed.length));
     const stored = new DataView(sealed.buffer, sealed.byteOffset, sealed.byteLength);
     if (sealed.length < CHECKSUM_BYTES || stored.getUint32(0, true) !== crc32(value)) {
       const what = `the value of key ${toHex(key)} in store ${this.#name} fails its checksum`;

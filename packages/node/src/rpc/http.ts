@@ -63,10 +63,13 @@ export class HttpServer {
   async listen(): Promise<{ readonly host: string; readonly port: number }> {
     const { host, port } = this.#config;
     await new Promise<void>((resolve, reject) => {
-      const failed = (cause: Error): void =>
-        reject(
-          new QuorateError('config/invalid', `rpc: cannot listen on ${host}:${port}: ${cause.message}`, { cause }),
-        );
+      const failed = (cause: NodeJS.ErrnoException): void => {
+        const problem =
+          cause.code === 'EADDRINUSE'
+            ? `rpc.port: another process listens on ${host}:${port}: stop it, or choose another port with --rpc-port`
+            : `rpc: cannot listen on ${host}:${port}: ${cause.message}`;
+        reject(new QuorateError('config/invalid', problem, { cause }));
+      };
       this.#server.once('error', failed);
       this.#server.listen(port, host, () => {
         this.#server.off('error', failed);

@@ -228,6 +228,36 @@ describe('two servers', () => {
     }
   });
 
+  it('of which one serves another chain: that is said, and of which server', async () => {
+    const common = {
+      voting: ed25519.secretFromSeed(seed(53)),
+      nodeKey: ed25519.secretFromSeed(seed(63)),
+      accounts: [alice],
+      time: Date.now() - 1000,
+    };
+    const foreign = await oneNode(common);
+    const there = new Client({ url: foreign.addresses.url, retries: 0 });
+    const error = {
+      code: 'genesis/mismatch',
+      message: expect.stringMatching(
+        new RegExp(`^${foreign.addresses.url} serves another chain: its genesis digest is [0-9a-f]{64}, that of the`),
+      ),
+    };
+    await expect(verifying().compareWith(there, 23)).rejects.toMatchObject(error);
+    await expect(verifying({ client: there }).verifiedHeader(23)).rejects.toMatchObject(error);
+    await foreign.stop();
+  });
+
+  it('of which one does not have a height: it is named', async () => {
+    const same = await liar(() => {});
+    const height = 1_000_000;
+    await expect(verifying({ client: same.client }).verifiedHeader(height)).rejects.toMatchObject({
+      code: 'rpc/not-found',
+      message: expect.stringContaining(`${same.client.url}: `),
+    });
+    same.server.close();
+  });
+
   it('of which one proves nothing: it is named', async () => {
     const broken = await liar((method, result) => {
       if (method === 'finality') result.claim = flip(result.claim, 2000);
