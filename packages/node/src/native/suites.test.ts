@@ -50,14 +50,15 @@ describe('native suites', () => {
 
   it('do not start when one accepts what the predicate refuses', () => {
     const { verify } = createSodiumEd25519Suite();
-    // OpenSSL as it is: no check for points of small order, nor for the spelling of the key.
     const byOpenssl: SignatureSuite['verify'] = (item) => {
       if (item.publicKey.length !== 32 || item.signature.length !== 64) return false;
       const der = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), item.publicKey]);
       const key = crypto.createPublicKey({ key: der, format: 'der', type: 'spki' });
       return crypto.verify(null, item.message, key, item.signature);
     };
-    expect(check(differing({ verify: byOpenssl }))).toThrowError(refusal);
+    // As OpenSSL was before 3.5: no check for points of small order, nor for the spelling of the key.
+    const lax: SignatureSuite['verify'] = (item) => verify(item) || !ed25519PreChecks(item.publicKey, item.signature);
+    expect(check(differing({ verify: lax }))).toThrowError(refusal);
     const checked: SignatureSuite['verify'] = (item) =>
       ed25519PreChecks(item.publicKey, item.signature) && byOpenssl(item);
     expect(check(differing({ verify: checked }))).not.toThrow();
