@@ -18,7 +18,7 @@ curl -s http://127.0.0.1:26601 -H 'content-type: application/json' -d '{"jsonrpc
 | --- | --- |
 | \`POST /tx\` | Transactions in binary (\`application/octet-stream\`): each behind its length, u32 little-endian. Query: \`wait=accepted\\|final\`, \`timeoutMs\`. Answers \`{"results":[…]}\` as \`submitBatch\` does. |
 | \`GET /health\` | The process lives. |
-| \`GET /ready\` | 200 when this node can be relied on, else 503; \`reasons\` says why: no peer connected, syncing, execution lag, silent, halted. |
+| \`GET /ready\` | 200 when this node can be relied on, else 503; \`reasons\` says why: no peer connected, no block final for max(10 Δ, 10 s), syncing, no peer proves the checkpoint, execution lag, silent, halted. |
 | \`GET /metrics\` | Prometheus metrics, \`quorate_*\`. |
 | \`GET /openrpc.json\` | The OpenRPC document. |
 

@@ -56,10 +56,10 @@ describe('a full disk', () => {
       // Those that are left when a quorum has stopped write no further block: they may live.
       await Promise.any(network.nodes.map((node) => node.exited(120_000)));
       await new Promise((resolve) => setTimeout(resolve, 2000));
-      const stopped = network.nodes.filter((node) => !node.isRunning);
+      const stopped = network.nodes.filter((node) => !node.isRunning || /disk\/full/.test(node.log()));
       expect(stopped.length).toBeGreaterThan(0);
       for (const node of stopped) {
-        expect(await node.exited(), node.log()).toEqual({ code: 74, signal: null });
+        expect(await node.exited(30_000), node.log()).toEqual({ code: 74, signal: null });
         expect(node.log()).toMatch(/^quorate: disk\/full: .*make room and start again$/m);
       }
       await rm(ballast);

@@ -39,7 +39,9 @@ export interface NetworkOptions {
 
 const PORTS_PER_NODE = 10;
 /** Below the range from which the system takes ports for outgoing connections. */
-const PORTS = { from: 11_000, to: 31_000 };
+const PORTS = { from: 11_000, to: 26_000 };
+/** One for each test file that may run at a time. */
+const SHARES = 6;
 
 /** A network of real processes on this machine. It ends with its test, whatever becomes of that. */
 export class Network {
@@ -334,10 +336,15 @@ export async function readNodeKey(home: string): Promise<SecretKey> {
   return decryptKey(text, 'node', null, createPureSuites());
 }
 
-/** The first of `count` ports in a row that are free. */
+/**
+ * The first of `count` ports in a row that are free, in the share of this worker: the ports of a killed node must not look free to
+ * another test that runs beside this one.
+ */
 async function freePorts(count: number): Promise<number> {
+  const share = Number(process.env.VITEST_POOL_ID ?? 0) % SHARES;
+  const width = Math.floor((PORTS.to - PORTS.from) / SHARES);
   for (let attempt = 0; attempt < 100; attempt++) {
-    const first = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from - count));
+    const first = PORTS.from + share * width + Math.floor(Math.random() * (width - count));
     const free = await Promise.all(Array.from({ length: count }, (_, i) => isFree(first + i)));
     if (free.every(Boolean)) return first;
   }

@@ -29,11 +29,7 @@ async function ask(question: string, flag: string): Promise<string> {
 }
 
 /** The passphrase from the file, QUORATE_PASSPHRASE, or the terminal. */
-async function passphrase(
-  question: string,
-  file: string | undefined,
-  flag = '--passphrase-file',
-): Promise<string> {
+async function passphrase(question: string, file: string | undefined, flag = '--passphrase-file'): Promise<string> {
   if (file !== undefined) return readPassphrase(file);
   return process.env.QUORATE_PASSPHRASE ?? ask(question, flag);
 }
