@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import { createPureSuites, openGate } from '@quorate/crypto';
 import { HOME, NodeDisk, readGenesis, readKey } from '@quorate/node';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { smallTestnet } from '../../../test/fixtures/small-testnet.ts';
 import { makeKey, type NewKeyOptions } from './new-key.ts';
-import { createTestnet } from './testnet.ts';
 
 let folder: string;
 let home: string;
@@ -13,22 +13,7 @@ let home: string;
 /** A home without a voting key, and the genesis of a chain. */
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'quorate-key-'));
-  const { homes } = await createTestnet({
-    folder: join(folder, 'net'),
-    chainId: 'new-key',
-    validators: 1,
-    suite: 'ed25519',
-    mechanism: 'simplex',
-    hosts: [],
-    p2pPort: 1000,
-    rpcPort: 1001,
-    delta: 1000,
-    epochLength: 100,
-    upgradeHeight: 0,
-    application: 'ledger',
-    sealing: { plain: true },
-    config: {},
-  });
+  const { homes } = await smallTestnet({ folder: join(folder, 'net'), chainId: 'new-key' });
   home = homes[0]?.home ?? '';
   await rm(join(home, HOME.validatorKey));
   await rm(join(home, HOME.gate), { recursive: true });

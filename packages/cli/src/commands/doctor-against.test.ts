@@ -24,7 +24,8 @@ import {
 } from '@quorate/ledger';
 import { createNode, loadConfig, NodeDisk, type QuorateNode, readGenesis } from '@quorate/node';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createTestnet, type Testnet } from '../testnet.ts';
+import { smallTestnet } from '../../../../test/fixtures/small-testnet.ts';
+import type { Testnet } from '../testnet.ts';
 import { doctorCommand } from './doctor.ts';
 
 type Block = NonNullable<ReturnType<QuorateNode['replica']['block']>>;
@@ -44,22 +45,7 @@ afterAll(async () => {
 });
 
 function testnet(name: string, application: string): Promise<Testnet> {
-  return createTestnet({
-    folder: join(folder, name),
-    chainId: name,
-    validators: 1,
-    suite: 'ed25519',
-    mechanism: 'simplex',
-    hosts: [],
-    p2pPort: 1000,
-    rpcPort: 1001,
-    delta: 200,
-    epochLength: 100,
-    upgradeHeight: 0,
-    application,
-    sealing: { plain: true },
-    config: {},
-  });
+  return smallTestnet({ folder: join(folder, name), chainId: name, delta: 200, application });
 }
 
 const { config } = loadConfig({ flags: { 'p2p-listen': '127.0.0.1:0' } });

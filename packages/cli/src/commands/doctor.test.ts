@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createPureSuites, encryptKey } from '@quorate/crypto';
 import { createRandom, HOME, readKey } from '@quorate/node';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { createTestnet } from '../testnet.ts';
+import { smallTestnet } from '../../../../test/fixtures/small-testnet.ts';
 import { doctorCommand } from './doctor.ts';
 
 let folder: string;
@@ -14,22 +14,7 @@ let healthy: boolean;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'quorate-doctor-'));
-  const testnet = await createTestnet({
-    folder: join(folder, 'net'),
-    chainId: 'doctor',
-    validators: 2,
-    suite: 'ed25519',
-    mechanism: 'simplex',
-    hosts: [],
-    p2pPort: 1000,
-    rpcPort: 1001,
-    delta: 1000,
-    epochLength: 100,
-    upgradeHeight: 0,
-    application: 'ledger',
-    sealing: { plain: true },
-    config: {},
-  });
+  const testnet = await smallTestnet({ folder: join(folder, 'net'), chainId: 'doctor', validators: 2 });
   homes = testnet.homes.map(({ home }) => home);
 });
 

@@ -9,7 +9,7 @@ import { failureLine } from '@quorate/node';
 import type { Command } from 'commander';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type OneNode, oneNode } from '../../../../test/fixtures/one-node.ts';
-import { createTestnet } from '../testnet.ts';
+import { smallTestnet } from '../../../../test/fixtures/small-testnet.ts';
 import { blockCommand, queryCommand, statusCommand, validatorsCommand } from './ask.ts';
 import { devnetCommand } from './devnet.ts';
 import { evidenceCommand } from './evidence.ts';
@@ -59,22 +59,7 @@ beforeAll(async () => {
     accounts: [payer],
     time: Date.now() - 1000,
   });
-  const { homes } = await createTestnet({
-    folder: join(folder, 'net'),
-    chainId: 'refusals',
-    validators: 1,
-    suite: 'ed25519',
-    mechanism: 'simplex',
-    hosts: [],
-    p2pPort: 1000,
-    rpcPort: 1001,
-    delta: 1000,
-    epochLength: 100,
-    upgradeHeight: 0,
-    application: 'ledger',
-    sealing: { plain: true },
-    config: {},
-  });
+  const { homes } = await smallTestnet({ folder: join(folder, 'net'), chainId: 'refusals' });
   const home = homes[0]?.home ?? '';
   await writeFile(join(folder, 'account.json'), encryptKey(payer, 'account', { plain: true }));
   await writeFile(join(folder, 'text'), 'not what is wanted here');
