@@ -1,10 +1,12 @@
 import {
   type Application,
   type Block,
+  bodyBytes,
   type Clock,
   type Genesis,
   type Hash,
   type Height,
+  MAX_TRANSACTION_BYTES,
   type Millis,
   QuorateError,
   type SignatureSuite,
@@ -156,11 +158,13 @@ export class Core<M, R> {
         },
       },
     );
-    this.#mempool = new Mempool(options.mempool, {
-      application,
-      hash,
-      dropped: (id, drop) => this.transactions.dropped(id, drop),
-    });
+    // The bytes of a block with one transaction, apart from the transaction's own.
+    const around = bodyBytes({ transactions: [new Uint8Array()], evidence: [] });
+    const maxTransactionBytes = Math.min(MAX_TRANSACTION_BYTES, genesis.consensus.maxBlockBytes - around);
+    this.#mempool = new Mempool(
+      { ...options.mempool, maxTransactionBytes },
+      { application, hash, dropped: (id, drop) => this.transactions.dropped(id, drop) },
+    );
     const verification = new Verification(hash, { chainId: genesis.chainId, suite, validators: genesis.validators });
     this.#loop = new Loop(
       {

@@ -120,6 +120,11 @@ export class EvidencePool {
     return pool;
   }
 
+  /** Whether this offence is durable here. */
+  has(offence: Digest): boolean {
+    return this.#kept.has(offence);
+  }
+
   /** Verifies and keeps a piece of evidence; durable when the promise resolves. Rejects only when the store does. */
   async add(evidence: Evidence): Promise<EvidenceOutcome> {
     const id = offenceId(this.#parts.hash, evidence);

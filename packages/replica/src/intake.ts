@@ -97,12 +97,14 @@ export class Intake {
   /** Evidence from a client of this node. Whoever sends evidence that is false pays nothing for it: a budget bounds what is checked. */
   async submitEvidence(evidence: Evidence): Promise<EvidenceSubmission> {
     const { hash, now } = this.#parts;
+    const pool = this.#parts.evidence.value;
+    const offence = offenceId(hash, evidence);
+    if (pool.has(offence)) return { kind: 'accepted', offence };
     if (!this.#checks.take(now()))
       throw new QuorateError('rpc/limited', 'too much evidence is being checked: try again in a moment');
-    const outcome = await this.#parts.evidence.value.add(evidence);
+    const outcome = await pool.add(evidence);
     if (outcome.kind === 'added') this.#tookEvidence();
-    if (outcome.kind === 'added' || outcome.kind === 'known')
-      return { kind: 'accepted', offence: offenceId(hash, evidence) };
+    if (outcome.kind === 'added' || outcome.kind === 'known') return { kind: 'accepted', offence };
     return { kind: 'rejected', reason: outcome.reason };
   }
 

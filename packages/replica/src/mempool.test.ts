@@ -134,6 +134,12 @@ describe('mempool: admission', () => {
     expect(large).toMatch(/bytes, the limit is 1000/);
     expect(late).toBe('it expired at height 5');
     expect(fine).toBe('accepted');
+    const exact = tx('a', 1, 1, { size: 500 });
+    const small = fixture({ maxTransactionBytes: exact.length });
+    expect(await small.add(tx('a', 1, 1, { size: 501 }), exact)).toEqual([
+      `the transaction has ${exact.length + 1} bytes, the limit is ${exact.length}`,
+      'accepted',
+    ]);
   });
 
   it('bounds one sender and the checks under way', async () => {

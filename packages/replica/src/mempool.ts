@@ -17,6 +17,8 @@ export interface MempoolOptions {
   readonly maxBytes: number;
   readonly maxTransactions: number;
   readonly maxPerSender: number;
+  /** A larger transaction is refused: no block could ever carry it. */
+  readonly maxTransactionBytes?: number;
   /** Transactions checked again after one block, at most. */
   readonly recheckPerBlock?: number;
   /** Ids of settled transactions that are remembered, so that a replay is answered at once. */
@@ -109,7 +111,14 @@ export class Mempool {
   #seq = 0;
 
   constructor(options: MempoolOptions, parts: MempoolParts) {
-    this.#options = { recheckPerBlock: 512, rememberSettled: 65_536, maxAge: 3_600_000, maxChecking: 4096, ...options };
+    this.#options = {
+      maxTransactionBytes: MAX_TRANSACTION_BYTES,
+      recheckPerBlock: 512,
+      rememberSettled: 65_536,
+      maxAge: 3_600_000,
+      maxChecking: 4096,
+      ...options,
+    };
     this.#settled = new Recent({ capacity: this.#options.rememberSettled });
     this.#parts = parts;
   }
@@ -133,7 +142,7 @@ export class Mempool {
     const settledAt = this.#settled.get(id);
     if (settledAt !== undefined) return { kind: 'settled', id, height: settledAt };
     if (this.#byId.has(id) || this.#checking.has(id)) return { kind: 'known', id };
-    const limit = Math.min(MAX_TRANSACTION_BYTES, this.#options.maxBytes);
+    const limit = Math.min(this.#options.maxTransactionBytes, this.#options.maxBytes);
     if (tx.length > limit) return reject(`the transaction has ${tx.length} bytes, the limit is ${limit}`);
     if (this.#checking.size >= this.#options.maxChecking) return reject('too many transactions are being checked');
 

@@ -1,7 +1,10 @@
+import { MAX_TRANSACTION_BYTES } from '@quorate/kernel';
 import { expect, it } from 'vitest';
 import { Pace } from './pace.ts';
 
 const MOST = 4 << 20;
+/** A body of the largest transaction. */
+const LEAST = MAX_TRANSACTION_BYTES + 4;
 const fresh = (): Pace => new Pace({ most: MOST, target: 500 });
 
 it('grows while full blocks become final in time, up to the limit of the chain', () => {
@@ -21,7 +24,7 @@ it('does not grow on blocks that were far from full', () => {
   expect(pace.limit).toBe(before);
 });
 
-it('shrinks in proportion when a block took too long, and never below two batches', () => {
+it('shrinks in proportion when a block took too long, and never so far that the largest transaction finds no room', () => {
   const pace = new Pace({ most: MOST, target: 500 });
   for (let n = 0; n < 10; n++) {
     pace.proposed(`block ${n}`, pace.limit, 1000 * n);
@@ -32,14 +35,18 @@ it('shrinks in proportion when a block took too long, and never below two batche
   expect(pace.limit).toBe(MOST / 4);
   pace.proposed('slower', 1 << 20, 30_000);
   pace.finalized('slower', 300_000);
-  expect(pace.limit).toBe(128 << 10);
+  expect(pace.limit).toBe(LEAST);
 });
 
 it('halves when a block of ours was given up', () => {
   const pace = fresh();
-  pace.proposed('lost', 256 << 10, 0);
+  for (let n = 0; n < 3; n++) {
+    pace.proposed(`block ${n}`, pace.limit, 100 * n);
+    pace.finalized(`block ${n}`, 100 * n + 50);
+  }
+  pace.proposed('lost', 6 * LEAST, 1000);
   pace.proposed('next', 1000, 5000);
-  expect(pace.limit).toBe(128 << 10);
+  expect(pace.limit).toBe(3 * LEAST);
 });
 
 it('does not take a block for given up while it may still become final', () => {

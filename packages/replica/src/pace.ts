@@ -1,9 +1,9 @@
-import type { Digest, Millis } from '@quorate/kernel';
+import { type Digest, MAX_TRANSACTION_BYTES, type Millis } from '@quorate/kernel';
 
-/** Least bytes that a proposal may use: a batch of 64 KiB, twice. */
-const LEAST_BYTES = 128 << 10;
+/** Least bytes that a proposal may use: room for the largest transaction, or small ones would pass it by as long as the network is slow. */
+const LEAST_BYTES = MAX_TRANSACTION_BYTES + 4;
 /** Where a fresh process begins: caches are cold and code is not compiled yet. */
-const FIRST_BYTES = 256 << 10;
+const FIRST_BYTES = LEAST_BYTES;
 
 export interface PaceOptions {
   /** `maxBlockBytes` of the chain. */

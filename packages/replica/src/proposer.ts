@@ -40,8 +40,6 @@ const GATHER_MS = 5;
 const MAX_LAG = 16;
 /** Judgements that wait for execution or bodies; the oldest is let go. */
 const MAX_JUDGING = 64;
-/** Bytes that the encoding of a body adds to its lists. */
-const BODY_OVERHEAD = 8;
 
 export interface ProposerOptions {
   readonly genesis: Genesis;
@@ -229,7 +227,7 @@ export class Proposer {
       if (bodyBytes({ transactions: [], evidence: [...evidence, piece] }) > maxBlockBytes / 2) break;
       if (pool.fault(piece, build.height) === null) evidence.push(piece);
     }
-    const most = maxBlockBytes - BODY_OVERHEAD - bodyBytes({ transactions: [], evidence });
+    const most = maxBlockBytes - bodyBytes({ transactions: [], evidence });
     let room = Math.min(most, this.#pace.limit);
     let candidates = mempool.candidates(room, carried.transactions);
     if (candidates.length === 0 && room < most) {

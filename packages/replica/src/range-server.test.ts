@@ -1,4 +1,4 @@
-import { type Certificate, decode, encode, TRAFFIC_LIMITS } from '@quorate/kernel';
+import { type Certificate, decode, encode, MAX_UNFINAL_HEADERS, TRAFFIC_LIMITS } from '@quorate/kernel';
 import { simulatedSuite } from '@quorate/sim';
 import { describe, expect, test } from 'vitest';
 import { BlockStore } from './block-store.ts';
@@ -117,6 +117,17 @@ describe('ranges', () => {
     expect(Stretch.proven(chain.start, range.blocks.slice(1), range.certificate, parts)).toMatch(/do not link/);
     const refusing = { ...parts, fault: () => 'too few signed' };
     expect(Stretch.proven(chain.start, range.blocks, range.certificate, refusing)).toBe('too few signed');
+  });
+
+  test('name no more headers than a certificate proves', { timeout: 120_000 }, async () => {
+    const long = new ChainFixture(suite, { epochLength: 20_000 });
+    const top = 100 + MAX_UNFINAL_HEADERS;
+    while (long.made.length < top) long.extend();
+    const store = await certifiedAt(long, [100, top]);
+    expect(heightsOf(served(long, store, 1)).at(-1)).toBe(100);
+    const way = served(long, store, 101);
+    expect(heightsOf(way).at(-1)).toBe(top);
+    expect(proven(long, 101, way).blocks).toHaveLength(MAX_UNFINAL_HEADERS);
   });
 
   test('need nobody for empty blocks', () => {

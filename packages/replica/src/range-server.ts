@@ -9,6 +9,7 @@ import {
   type Header,
   type Height,
   lastHeightOf,
+  MAX_UNFINAL_HEADERS,
 } from '@quorate/kernel';
 import type { BlockStore } from './block-store.ts';
 import { type CarriedBlock, MAX_CARRIED_BYTES, MAX_RANGE, MAX_RANGE_BYTES } from './wire.ts';
@@ -70,7 +71,8 @@ export function rangeFrom(parts: RangeServerParts, from: Height, count: number):
     tail.push({ header, body: complete ? (body ?? NOTHING) : NOTHING });
   }
   const whole: ServedRange = { blocks: [...blocks, ...tail], certificate: way.certificate };
-  if (complete) return whole;
+  // A certificate proves no more headers than that; when there are more, one of those wanted has a certificate of its own.
+  if (complete && whole.blocks.length <= MAX_UNFINAL_HEADERS) return whole;
   return lastCertified(store, from, blocks) ?? whole;
 }
 

@@ -116,8 +116,6 @@ export type SyncMessage =
 
 /** Most blocks in one range. */
 export const MAX_RANGE = 256;
-/** Blocks that one range may carry: the wanted ones, and those up to the next certified one. */
-const MAX_CARRIED = MAX_RANGE + MAX_UNFINAL_HEADERS;
 /** A range ends with the block that brings its bodies to this size. */
 export const MAX_RANGE_BYTES = 6 << 20;
 /** Bodies of all blocks of one range: the largest range and one more block, with room left in a message for the headers. */
@@ -131,7 +129,7 @@ export const syncCodec: Codec<SyncMessage> = union<SyncMessage>({
     struct<{ request: number; blocks: CarriedBlock[]; certificate: Certificate | null; kept: Height }>({
       request: u32,
       // Blocks on the way to the certified one come on top, also those above an epoch's last height.
-      blocks: list(carriedBlockCodec, MAX_CARRIED),
+      blocks: list(carriedBlockCodec, MAX_UNFINAL_HEADERS),
       certificate: nullable(certificateCodec),
       kept: u53,
     }) as Codec<{

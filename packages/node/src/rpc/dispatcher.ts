@@ -13,6 +13,9 @@ import type { z } from 'zod';
 import { complaintsOf } from '../issue-text.ts';
 import type { Handlers } from './handlers.ts';
 
+/** Calls that cost as much as so many others: what a node may check for everybody must be more than one address can ask for. */
+const PRICES: Readonly<Record<string, number>> = { submitEvidence: 500 };
+
 /** One callable thing: reads its parameters, then runs. */
 export interface Procedure {
   /** Throws `rpc/invalid` for parameters that the contract does not allow. */
@@ -23,8 +26,8 @@ export type Procedures = (method: string) => Procedure | null;
 
 export interface DispatchContext {
   readonly procedures: Procedures;
-  /** Whether the caller may make one more call now. */
-  readonly admit: () => boolean;
+  /** Whether the caller may make a call of this price now. */
+  readonly admit: (price: number) => boolean;
 }
 
 type Id = string | number | null;
@@ -129,7 +132,8 @@ export class Dispatcher {
     }
     try {
       this.demandAlive();
-      if (!context.admit()) throw new QuorateError('rpc/limited', 'too many requests from this address: slow down');
+      if (!context.admit(PRICES[method] ?? 1))
+        throw new QuorateError('rpc/limited', 'too many requests from this address: slow down');
       return { jsonrpc: '2.0', id, result: await procedure.run(procedure.read(params)) };
     } catch (error) {
       return { jsonrpc: '2.0', id, error: this.error(error, method) };

@@ -156,7 +156,7 @@ export class HttpServer {
     expectType(request, 'application/json');
     const { dispatcher, procedures, rate } = this.#parts;
     const address = request.socket.remoteAddress ?? '';
-    const context: DispatchContext = { procedures, admit: () => rate.admit(address) };
+    const context: DispatchContext = { procedures, admit: (price) => rate.admit(address, price) };
     const bounds = { limit: this.#config.maxBodyBytes, budget: this.#budget };
     const reply = await withBody(request, bounds, (body) => dispatcher.answer(body.toString('utf8'), context));
     if (reply === null) send(response, 204, '');

@@ -105,6 +105,19 @@ describe('limits', () => {
     expect(attempts).toBe(3);
   });
 
+  it('of evidence to check: a call is as dear as many others', async () => {
+    let now = 0;
+    const { url } = await server({ requestsPerSecond: 1000 }, () => now);
+    const eager = new Client({ url, retries: 0 });
+    const offer = async (): Promise<unknown> =>
+      eager.call('submitEvidence', { evidence: 'AAAA' }).catch((reason: { code?: string }) => reason.code);
+    const rounds = Array.from({ length: 6 }, () => offer());
+    expect((await Promise.all(rounds)).filter((code) => code === 'rpc/invalid')).toHaveLength(4);
+    expect(await offer()).toBe('rpc/limited');
+    now += 500;
+    expect([await offer(), await offer()]).toEqual(['rpc/invalid', 'rpc/limited']);
+  });
+
   it('of connections, in all and per address', async () => {
     for (const changes of [{ maxConnections: 2 }, { maxConnectionsPerIp: 2 }]) {
       const { port } = await server(changes);

@@ -83,7 +83,7 @@ export class WebSocketApi {
     const subscriptions = new Subscriptions(this.#config, { replica, hash, outlet });
     const context = {
       procedures: procedures(handlers, (method) => subscriptions.procedure(method)),
-      admit: () => rate.admit(address),
+      admit: (price) => rate.admit(address, price),
     };
     let running = 0;
     this.#alive.add(connection);
