@@ -1,10 +1,12 @@
 import type { Block, Body, Digest } from '@quorate/kernel';
 
 const MAX_HEADERS = 2_048;
+/** More than wait for execution or for a peer at any time. Thousands of small bodies would be mostly garbage for the collector to carry. */
+const MAX_BODIES = 128;
 /** What a decoded transaction takes beside its bytes. */
 const TRANSACTION_BYTES = 160;
 
-/** Recently used headers and bodies, decoded. Bounded: headers by number, bodies by bytes; the least recently used goes first. */
+/** Recently used headers and bodies, decoded. Bounded: headers by number, bodies by number and bytes; the least recently used goes first. */
 export class BlockCache {
   readonly #maxBytes: number;
   readonly #headers = new Map<Digest, Block>();
@@ -46,7 +48,7 @@ export class BlockCache {
     this.#bodies.set(digest, { body, bytes: weight });
     this.#bytes += weight;
     for (const oldest of this.#bodies.keys()) {
-      if (this.#bytes <= this.#maxBytes) return;
+      if (this.#bytes <= this.#maxBytes && this.#bodies.size <= MAX_BODIES) return;
       this.dropBody(oldest);
     }
   }

@@ -4,7 +4,7 @@ import type { Hash } from '@quorate/kernel';
 import type { Replica } from '@quorate/replica';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { RpcConfig } from './config.ts';
-import { type Dispatcher, procedures } from './dispatcher.ts';
+import { type DispatchContext, type Dispatcher, procedures } from './dispatcher.ts';
 import type { Handlers } from './handlers.ts';
 import { isAllowed } from './http.ts';
 import type { RateLimit } from './limits.ts';
@@ -81,7 +81,7 @@ export class WebSocketApi {
       },
     };
     const subscriptions = new Subscriptions(this.#config, { replica, hash, outlet });
-    const context = {
+    const context: DispatchContext = {
       procedures: procedures(handlers, (method) => subscriptions.procedure(method)),
       admit: (price) => rate.admit(address, price),
     };
