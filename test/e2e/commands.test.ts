@@ -27,7 +27,7 @@ const PORTS = ['--p2p-port', '--rpc-port'];
 
 /** Every command that there is, with the flags by which people know it; a group has subcommands instead. */
 const COMMANDS: Readonly<Record<string, readonly string[] | 'group'>> = {
-  devnet: [...SHAPES, ...PORTS, '--dir', '--keep', '--app', '--for', '--json'],
+  devnet: [...SHAPES, ...PORTS, '--dir', '--keep', '--app', '--for', '--scenario', '--json'],
   testnet: [...SHAPES, ...PORTS, '--hosts', '--listen', '--plain', '--passphrase-file', '--application', '--json'],
   start: ['--home', '--i-know-this-key-never-signed', '--p2p-listen', '--rpc-port', '--state-sync-height', '--app'],
   keys: 'group',

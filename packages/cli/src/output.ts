@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { sha256 } from '@quorate/crypto';
-import { type ErrorCode, fromHex, isHex, isQuorateError, QuorateError } from '@quorate/kernel';
+import { type ErrorCode, fromHex, isHex, isQuorateError, QuorateError, toHex } from '@quorate/kernel';
 import { parseAddress } from '@quorate/ledger';
 import { EXIT, exitCodeOf, failureLine } from '@quorate/node';
 
@@ -18,6 +18,21 @@ export function note(line: string): void {
 export function table(rows: readonly (readonly [name: string, value: string | number | boolean])[]): string {
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
+}
+
+/** Characters that a terminal shows and does not obey: control characters and marks that turn the line round are none. */
+const PRINTABLE = /^[\P{C}\t\n\u200d]*$/u;
+
+/** Bytes for a terminal: as text where they are printable UTF-8, else in hexadecimal with their number. */
+export function readable(bytes: Uint8Array): string {
+  if (bytes.length === 0) return 'empty';
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    if (PRINTABLE.test(text)) return text;
+  } catch {
+    // No UTF-8.
+  }
+  return `0x${toHex(bytes)}, ${bytes.length} ${bytes.length === 1 ? 'byte' : 'bytes'}`;
 }
 
 /** What a person may type wrong without a flag's name in front of it. */

@@ -9,5 +9,6 @@ export * from './keys.ts';
 export * from './offer.ts';
 export { openRpc } from './openrpc.ts';
 export * from './sender.ts';
+export * from './staking.ts';
 export { readSubmitParams, type SubmitOptions, type SubmitParams, submitOptions } from './submit-params.ts';
 export * from './verifying-client.ts';

@@ -30,6 +30,8 @@ export {
   decodeAccount,
   decodeNamespace,
   decodeParameters,
+  decodeReturning,
+  decodeReturns,
   decodeStake,
   decodeStakes,
   decodeSupply,
@@ -38,12 +40,15 @@ export {
   type Parameters,
   parametersKey,
   queryKey,
+  returningKey,
+  returnsKey,
   type Stake,
   type StakeEntry,
   type Supply,
   stakeKey,
   stakesKey,
   supplyKey,
+  type Unbonding,
 } from './state.ts';
 export type { Subject } from './subjects.ts';
 export {
@@ -62,3 +67,4 @@ export {
   transactionId,
 } from './transaction.ts';
 export { demandTrustingPeriod } from './trusting.ts';
+export { decodeWaitingPage, type WaitingPage, waitingQuery } from './waiting.ts';

@@ -45,6 +45,7 @@ import {
 } from './state.ts';
 import { EMPTY_ROOT, type Root } from './trie/trie.ts';
 import { Versions, type VersionsOptions } from './trie/versions.ts';
+import { waitingPage } from './waiting.ts';
 import { mapKey, Working } from './working.ts';
 
 export interface LedgerOptions extends VersionsOptions {
@@ -363,15 +364,20 @@ export class Ledger implements Application {
       value,
       proof,
     });
+    const unfit =
+      'the path is unknown, or the data does not suit it: account, stake, namespace, supply, stakes, parameters, state, unbonding';
     const key = queryKey(request.path, request.data);
-    if (key === null) {
-      return answer(
-        QueryCode.unknownPath,
-        'the path is unknown, or the data does not suit it: account, stake, namespace, supply, stakes, parameters, state',
-      );
-    }
+    if (key === null && request.path !== 'unbonding') return answer(QueryCode.unknownPath, unfit);
     const root = this.#versions.genesis === null ? null : this.#versions.at(height);
     if (root === null) return answer(QueryCode.unavailable, `the state at height ${height} is not kept`);
+    if (key === null) {
+      if (request.prove)
+        return answer(QueryCode.unavailable, 'many entries make this answer: prove each one with a query for state');
+      const { trie } = this.#versions;
+      const get = (name: Uint8Array): Uint8Array | null => trie.get(root, this.#parts.hash(name));
+      const page = waitingPage({ height, delay: this.#rules().unbondingDelay, get }, request.data);
+      return page === null ? answer(QueryCode.unknownPath, unfit) : answer(QueryCode.ok, '', page);
+    }
     const digest = this.#parts.hash(key);
     const value = this.#versions.trie.get(root, digest);
     const proof = request.prove ? this.#versions.trie.prove(root, digest) : NOTHING;

@@ -24,6 +24,7 @@ import { createNodeHash } from './native/node-hash.ts';
 import { createNativeSuites } from './native/suites.ts';
 import { createClock, createRandom } from './ports.ts';
 import { type NodeConfig, parsePeer } from './settings.ts';
+import { EmulatedTransport } from './transport/emulation.ts';
 import { createTlsMesh, type TlsMesh, type TlsMeshLimits } from './transport/mesh.ts';
 import { loneliness, quietAfter, type Sight, Watch } from './watch.ts';
 
@@ -88,6 +89,7 @@ interface Parts {
   readonly genesisDigest: Digest;
   readonly disk: NodeDisk;
   readonly transport: TlsMesh;
+  readonly emulation: EmulatedTransport | null;
   readonly application: Application;
   readonly replica: Replica;
   readonly signer: Signer;
@@ -153,10 +155,12 @@ export async function createNode(options: NodeOptions, overrides: NodeOverrides 
       { nodeKey: nodeKey.export(), log },
     );
     opened.unshift(() => transport.stop());
+    const monotonic = overrides.monotonic ?? (() => performance.now());
+    const emulation = config.p2p.emulation ? emulated(transport, monotonic) : null;
     const ports = {
       clock: overrides.clock ?? createClock(),
       random: overrides.random ?? createRandom(),
-      transport,
+      transport: emulation ?? transport,
       disk,
       signer,
     };
@@ -172,13 +176,22 @@ export async function createNode(options: NodeOptions, overrides: NodeOverrides 
       },
       { ports, application, suite, hash, log },
     );
-    const monotonic = overrides.monotonic ?? (() => performance.now());
-    const parts = { genesis, genesisDigest: genesisDigest(hash, genesis), disk, transport, application, monotonic };
+    if (emulation !== null)
+      log('warn', 'messages to peers can be slowed, lost and cut by the admin socket: p2p.emulation');
+    const common = { genesis, genesisDigest: genesisDigest(hash, genesis), disk, application, monotonic };
+    const parts = { ...common, transport, emulation };
     return new QuorateNode(options, { ...parts, replica, signer, suites, hash, log });
   } catch (error) {
     for (const close of opened) await close().catch(() => {});
     throw error;
   }
+}
+
+function emulated(transport: TlsMesh, now: () => number): EmulatedTransport {
+  const after = (ms: number, run: () => void): void => {
+    setTimeout(run, ms).unref();
+  };
+  return new EmulatedTransport(transport, { now, after, chance: Math.random });
 }
 
 /** A node on a real machine: a replica on real ports, and what serves beside it. */
@@ -189,6 +202,8 @@ export class QuorateNode {
   readonly genesisDigest: Digest;
   readonly replica: Replica;
   readonly transport: TlsMesh;
+  /** What slows and cuts the messages to peers, where the configuration allows it. */
+  readonly emulation: EmulatedTransport | null;
   readonly application: Application;
   readonly disk: Disk;
   readonly signer: Signer;
@@ -215,6 +230,7 @@ export class QuorateNode {
     this.genesisDigest = parts.genesisDigest;
     this.replica = parts.replica;
     this.transport = parts.transport;
+    this.emulation = parts.emulation;
     this.application = parts.application;
     this.disk = parts.disk;
     this.signer = parts.signer;

@@ -17,6 +17,12 @@ export const settings = z.strictObject({
     peers: z.array(peer).default([]).describe('Peers to keep connected besides the validators: KEY@host:port, …'),
     maxObservers: count.default(16).describe('Connections of node keys that are neither validators nor in p2p.peers'),
     maxObserversPerAddress: count.default(8).describe('The same, from one IPv4 address or IPv6 /64'),
+    emulation: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Lets the admin method emulateLinks slow, lose and cut messages to peers: for tests, never where value is',
+      ),
   }),
   rpc: z.strictObject({
     host: z

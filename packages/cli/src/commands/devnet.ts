@@ -9,7 +9,9 @@ import { Devnet } from '../devnet/devnet.ts';
 import { keptNetwork } from '../devnet/kept.ts';
 import { draw } from '../devnet/view.ts';
 import { type NetworkFlags, networkOf, shapesNetwork } from '../network-flags.ts';
-import { integer, naming, note } from '../output.ts';
+import { integer, naming, note, readNamedText } from '../output.ts';
+import { readScenario, type Scenario } from '../scenario/format.ts';
+import { LiveScenario } from '../scenario/live.ts';
 import { createTestnet, openTestnet, type Testnet } from '../testnet.ts';
 
 interface DevnetFlags extends NetworkFlags {
@@ -18,6 +20,7 @@ interface DevnetFlags extends NetworkFlags {
   readonly for?: string;
   readonly json?: boolean;
   readonly keep?: boolean;
+  readonly scenario?: string;
 }
 
 const DRAW_MS = 500;
@@ -81,6 +84,10 @@ export function devnetCommand(): Command {
     .option('--app <path>', 'run your own state machine: a module that exports createApplication')
     .option('--for <seconds>', 'stop after so long and print a summary')
     .option(
+      '--scenario <file>',
+      'run a scenario (docs/simulation.md): its validators, links, load and faults, to its end; exit code 1 when it ends otherwise',
+    )
+    .option(
       '--json',
       'one line of JSON per finalized block {height, view, epoch, time, txs, latencyMs}, and the summary',
     )
@@ -91,7 +98,7 @@ export function devnetCommand(): Command {
 }
 
 /** Makes the network of the flags in place of the one in the folder. Throws `config/invalid` when something else is in there. */
-async function newNetwork(folder: string, flags: DevnetFlags): Promise<Testnet> {
+async function newNetwork(folder: string, flags: DevnetFlags, isEmulated: boolean): Promise<Testnet> {
   const shape = networkOf(flags); // what was typed wrong is said before the old network is taken away
   const found: string[] = await readdir(folder).catch(() => []);
   if (found.length > 0) {
@@ -121,14 +128,37 @@ async function newNetwork(folder: string, flags: DevnetFlags): Promise<Testnet> 
     rpcPort: shape.rpcPort + shift,
     application: app === null ? 'ledger' : await applicationName(app),
     sealing: { plain: true },
-    config: app === null ? {} : { app },
+    config: { ...(app === null ? {} : { app }), ...(isEmulated ? { p2p: { emulation: true } } : {}) },
   });
 }
 
-async function runDevnet(flags: DevnetFlags, said: ReadonlySet<string>): Promise<number> {
+/** What a scenario says instead of flags. */
+const OF_SCENARIO: readonly string[] = ['validators', 'mechanism', 'delta', 'epochLength', 'for', 'keep', 'app'];
+
+/** The scenario of the flags, and the flags as it wants them. Throws `config/invalid` for a file that is none, and for flags that contradict it. */
+async function withScenario(
+  flags: DevnetFlags,
+  said: ReadonlySet<string>,
+): Promise<{ readonly flags: DevnetFlags; readonly scenario: Scenario | null }> {
+  if (flags.scenario === undefined) return { flags, scenario: null };
+  const scenario = readScenario(await readNamedText('--scenario: ', flags.scenario), `--scenario: ${flags.scenario}`);
+  const [other] = OF_SCENARIO.filter((name) => said.has(name));
+  if (other !== undefined)
+    throw new QuorateError(
+      'config/invalid',
+      `--scenario: the scenario says what --${other.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} would: leave one of them out`,
+    );
+  const { validators, mechanism, deltaMs, epochLength, seconds } = scenario;
+  const shape = { validators: `${validators}`, mechanism, delta: `${deltaMs}`, epochLength: `${epochLength}` };
+  return { flags: { ...flags, ...shape, for: `${Math.ceil(seconds)}` }, scenario };
+}
+
+async function runDevnet(given: DevnetFlags, said: ReadonlySet<string>): Promise<number> {
+  const { flags, scenario } = await withScenario(given, said);
   const folder = resolve(flags.dir);
   const timer = flags.for === undefined ? null : integer('--for', flags.for, 1, 10_000_000);
-  const testnet = flags.keep === true ? await keptNetwork(folder, flags, said) : await newNetwork(folder, flags);
+  const testnet =
+    flags.keep === true ? await keptNetwork(folder, flags, said) : await newNetwork(folder, flags, scenario !== null);
   const isTerminal = process.stdout.isTTY === true && flags.json !== true;
   const devnet = new Devnet(
     { testnet, flags: [], goesOn: flags.keep === true },
@@ -150,6 +180,14 @@ async function runDevnet(flags: DevnetFlags, said: ReadonlySet<string>): Promise
   });
   process.on('exit', () => devnet.processes.killAll());
   devnet.start();
+  const live =
+    scenario === null
+      ? null
+      : new LiveScenario(
+          { scenario, testnet },
+          { processes: devnet.processes, tell: (line) => !isTerminal && note(line) },
+        );
+  live?.start();
   const victim = testnet.homes[1];
   const hints = hintsFor(folder, testnet, victim === undefined ? null : devnet.processes.pid(victim));
   if (!isTerminal && flags.json !== true)
@@ -166,7 +204,9 @@ async function runDevnet(flags: DevnetFlags, said: ReadonlySet<string>): Promise
       ),
     DRAW_MS,
   );
-  await Promise.race([told, over]);
+  const isTold = await Promise.race([told.then(() => true), over.then(() => false)]);
+  await live?.stop();
+  const result = isTold ? null : ((await live?.judge()) ?? null);
   clearInterval(drawing);
   screen?.close();
   await devnet.stop();
@@ -177,6 +217,12 @@ async function runDevnet(flags: DevnetFlags, said: ReadonlySet<string>): Promise
     process.stdout.write(
       `stopped after ${seconds} s: ${blocks} blocks, ${transactions} transactions, finality p50 ${latencyMs.p50 ?? '-'} ms, p99 ${latencyMs.p99 ?? '-'} ms, ${crashes} crashes\n`,
     );
+  }
+  if (result !== null && scenario !== null) {
+    const verdict = result.failures.length === 0 ? 'as expected' : result.failures.join('; ');
+    if (flags.json === true) process.stdout.write(`${JSON.stringify({ scenario: scenario.name, ...result })}\n`);
+    else process.stdout.write(`scenario ${scenario.name}: height ${result.height}, ${verdict}\n`);
+    if (result.failures.length > 0) return 1;
   }
   if (summary.blocks > 0) return 0;
   note(

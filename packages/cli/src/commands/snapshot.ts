@@ -13,7 +13,7 @@ export function snapshotCommand(): Command {
     .requiredOption('--home <dir>', 'home folder of the running node', process.env.QUORATE_HOME)
     .option('--json', 'answer as one line of JSON')
     .action(async (flags: { home: string; json?: boolean }) => {
-      print(await adminCall(flags.home, 'snapshot'), flags, (taken) => `taken at height ${heightOf(taken)}`);
+      print(await adminCall(flags.home, 'snapshot'), flags, (taken) => takenText(heightOf(taken)));
     });
   asks(
     snapshot
@@ -30,6 +30,10 @@ export function snapshotCommand(): Command {
         ['digest', trust.digest],
         ['of', new Date(trust.time).toISOString()],
         [
+          'why so old',
+          `the snapshot is proven from here on: no snapshot that a node still offers may be older (the chain is at ${latest.height})`,
+        ],
+        [
           'join with',
           `quorate start --home <dir> --state-sync-height ${trust.height} --state-sync-digest ${trust.digest}`,
         ],
@@ -37,6 +41,11 @@ export function snapshotCommand(): Command {
     );
   });
   return snapshot;
+}
+
+/** What is said of a snapshot that was taken. */
+function takenText(height: string): string {
+  return `taken at height ${height}; for a new node: quorate snapshot trust (a block below the snapshot, often far below: it needs no newer one)`;
 }
 
 function heightOf(taken: unknown): string {

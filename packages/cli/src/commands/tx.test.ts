@@ -66,6 +66,11 @@ it('says in which unit a bond counts and how much is the least, when it was too 
   expect(JSON.parse(await bond('--amount', String(stakeUnit), '--json'))).not.toHaveProperty('hint');
 });
 
+it('says where to see when a bond counts', async () => {
+  const text = await bond('--amount', String(DEFAULT_PARAMETERS.stakeUnit));
+  expect(text).toMatch(/^when it counts +quorate account q[0-9a-f]{72} --url http/m);
+});
+
 it('says how to ask again for what was not final in time', () => {
   const result = { status: 'accepted', id: 'ab' } as const;
   expect(unsettled(result, { url: DEFAULT_URL })).toBe('not final within 30 s; ask again: quorate tx status ab');

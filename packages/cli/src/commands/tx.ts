@@ -42,6 +42,7 @@ async function act(flags: AccountFlags, action: Action): Promise<void> {
           ['transaction', r.id],
           [r.receipt.code === 0 ? 'final' : 'failed', `at height ${r.height}, ${r.ms} ms after it was sent`],
           ...(r.receipt.code === 0 ? [] : [['reason', r.hint ?? r.receipt.log] as const]),
+          ...(r.receipt.code === 0 ? stakeRow(action, `quorate account ${r.from}${elsewhere(flags)}`) : []),
         ])
       : unsettled(r, flags),
   );
@@ -54,8 +55,18 @@ export function unsettled(
   { url }: ConnectionFlags,
 ): string {
   if (result.status !== 'accepted') return `${result.status}  ${result.id}: ${result.reason}`;
-  const where = url === DEFAULT_URL ? '' : ` --url ${url}`;
-  return `not final within ${WAIT_MS / 1000} s; ask again: quorate tx status ${result.id}${where}`;
+  return `not final within ${WAIT_MS / 1000} s; ask again: quorate tx status ${result.id}${elsewhere({ url })}`;
+}
+
+/** The flag with which the next command asks the same node. */
+function elsewhere({ url }: ConnectionFlags): string {
+  return url === DEFAULT_URL ? '' : ` --url ${url}`;
+}
+
+/** Where to see what became of stake. */
+function stakeRow({ kind }: Action, command: string): readonly (readonly [name: string, value: string])[] {
+  if (kind === 'bond') return [['when it counts', command]];
+  return kind === 'unbond' ? [['when it is paid', command]] : [];
 }
 
 async function offerIn(file: string): Promise<ReturnType<typeof parseOffer>> {

@@ -2,11 +2,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type TrustRoot, VerifyingClient } from '@quorate/client';
 import { isHex, isQuorateError, QuorateError, type SuiteName } from '@quorate/kernel';
-import type { ForkJson } from '@quorate/light';
+import { type ForkJson, type TrustState, trustFromJson } from '@quorate/light';
 import { createNativeSuites, failureLine, parseGenesis } from '@quorate/node';
 import { Command } from 'commander';
 import { asks, type ConnectionFlags, connect } from '../connection.ts';
 import { integer, isMissing, naming, note, print, problemOf, table, writeNew } from '../output.ts';
+import { stakeRows, stakingBy, stakingOf } from '../stake-text.ts';
 
 const HOURS = 3_600_000;
 const DEFAULT_GENESIS = '.devnet/validator-0/genesis.json';
@@ -78,16 +79,23 @@ function suiteNamed(name: string): SuiteName {
   throw new QuorateError('config/invalid', `--suite: ${name} is not ed25519 or bls12-381`);
 }
 
-async function verifierOf(flags: TrustFlags & ConnectionFlags): Promise<VerifyingClient> {
+/** A verifier, and the trust of an earlier run with which it begins; null when it begins with genesis or the checkpoint. */
+interface Beginning {
+  readonly verifier: VerifyingClient;
+  readonly stored: TrustState | null;
+}
+
+async function beginningOf(flags: TrustFlags & ConnectionFlags): Promise<Beginning> {
   const root = await rootOf(flags);
   const { trustFile } = flags;
+  const storedTrust = trustFile === undefined ? null : await readFile(trustFile, 'utf8').catch(() => null);
   const name = root.kind === 'genesis' ? root.genesis.suite : root.suite;
   const suite = createNativeSuites([name === 'bls12-381' ? name : 'ed25519']).get(name);
-  return new VerifyingClient(
+  const verifier = new VerifyingClient(
     {
       root,
-      trustingPeriod: integer('--trusting-hours', flags.trustingHours, 1, 100_000) * HOURS,
-      storedTrust: trustFile === undefined ? null : await readFile(trustFile, 'utf8').catch(() => null),
+      trustingPeriod: periodOf(flags),
+      storedTrust,
       allowExpired: flags.allowExpired === true,
     },
     {
@@ -98,6 +106,58 @@ async function verifierOf(flags: TrustFlags & ConnectionFlags): Promise<Verifyin
       },
     },
   );
+  return { verifier, stored: storedTrust === null ? null : trustFromJson(storedTrust) };
+}
+
+function periodOf({ trustingHours }: TrustFlags): number {
+  return integer('--trusting-hours', trustingHours, 1, 100_000) * HOURS;
+}
+
+/** What was trusted before an answer, and what is from now on: times in Unix ms, ends where nothing newer is verified before. */
+interface TrustReport {
+  /** `file`: what an earlier run left in the trust file. */
+  readonly from: 'genesis' | 'checkpoint' | 'file';
+  readonly file: string | null;
+  readonly stored: { readonly height: number; readonly time: number; readonly ends: number } | null;
+  readonly now: { readonly height: number; readonly time: number; readonly ends: number } | null;
+}
+
+function trustReport(flags: TrustFlags, { verifier, stored }: Beginning): TrustReport {
+  const span = ({ height, time }: TrustState) => ({ height, time, ends: time + periodOf(flags) });
+  const root = flags.checkpoint === undefined ? 'genesis' : 'checkpoint';
+  return {
+    from: stored === null ? root : 'file',
+    file: flags.trustFile ?? null,
+    stored: stored === null ? null : span(stored),
+    now: verifier.trust === null ? null : span(trustFromJson(verifier.trust)),
+  };
+}
+
+const day = (time: number): string => new Date(time).toISOString();
+
+/** A stretch of time in the unit that suits it. */
+function ageText(ms: number): string {
+  if (ms < 120_000) return `${Math.max(0, Math.round(ms / 1000))} s`;
+  return ms < 2 * HOURS ? `${Math.round(ms / 60_000)} minutes` : `${(ms / HOURS).toFixed(1)} hours`;
+}
+
+/** Where trust came from and, where a file keeps it, how old it was and when it ends. */
+function trustRows({ from, file, stored, now }: TrustReport, clock: number) {
+  const began =
+    stored === null
+      ? from
+      : `${file}: block ${stored.height}, ${ageText(clock - stored.time)} old; it would have ended ${day(stored.ends)}`;
+  return [
+    ['trust from', began],
+    ...(file === null || now === null
+      ? []
+      : [
+          [
+            'trust kept',
+            `in ${file}: block ${now.height}; it ends ${day(now.ends)} unless a run renews it before`,
+          ] as const,
+        ]),
+  ] as const;
 }
 
 /** Who signed what: a line for each certificate, each signer of both, each piece of evidence. */
@@ -136,7 +196,8 @@ export function verifyCommand(): Command {
     .action(async (address: string, flags: TrustFlags & ConnectionFlags & { compare?: string; evidence?: string }) => {
       if (flags.evidence !== undefined && flags.compare === undefined)
         throw new QuorateError('config/invalid', '--evidence needs --compare: evidence is what two servers say');
-      const verifier = await verifierOf(flags);
+      const beginning = await beginningOf(flags);
+      const { verifier } = beginning;
       const { account, height, header } = await verifier.verifiedAccount(address);
       const comparison =
         flags.compare === undefined ? null : await verifier.compareWith(connect(flags.compare), header.header.height);
@@ -153,6 +214,7 @@ export function verifyCommand(): Command {
           time: header.header.time,
         },
         root: flags.checkpoint === undefined ? 'genesis' : 'checkpoint',
+        trust: trustReport(flags, beginning),
         agrees: comparison === null ? null : conflict === null,
         conflict,
       };
@@ -166,7 +228,7 @@ export function verifyCommand(): Command {
             'certified by',
             `block ${a.certifiedBy.height} of epoch ${a.certifiedBy.epoch}, ${new Date(a.certifiedBy.time).toISOString()}`,
           ],
-          ['trust from', a.root],
+          ...trustRows(a.trust, Date.now()),
           ...(a.agrees === true ? [['compared', 'both servers agree'] as const] : []),
           ...(a.conflict === null ? [] : conflictRows(a.conflict)),
         ]),
@@ -185,21 +247,30 @@ export function verifyCommand(): Command {
     });
 }
 
-/** `quorate account`: the same, short. */
+/** `quorate account`: the same, short, and the stake of the account. */
 export function accountCommand(): Command {
   return trusts(
-    asks(new Command('account').description('balance and nonce of an account, proven against genesis or a checkpoint')),
+    asks(
+      new Command('account').description(
+        'balance and nonce of an account, proven against genesis or a checkpoint; and, as the node says it, what the account has bonded, from when on that counts, and when unbonded stake is paid out',
+      ),
+    ),
   )
     .argument('<address>', 'address of the account')
     .action(async (address: string, flags: TrustFlags & ConnectionFlags) => {
-      const { account, height } = await (await verifierOf(flags)).verifiedAccount(address);
+      const { account, height } = await (await beginningOf(flags)).verifier.verifiedAccount(address);
+      const all = await stakingOf(connect(flags.url));
+      const staking = all === null ? null : stakingBy(all, address);
       const answer = {
         address,
         balance: (account?.balance ?? 0n).toString(),
         nonce: account?.nonce ?? 0,
         height,
         proven: true,
+        staking: staking === null ? null : { ...staking, proven: false },
       };
-      print(answer, flags, (a) => `balance ${a.balance}, nonce ${a.nonce} after height ${a.height}, proven`);
+      print(answer, flags, (a) =>
+        [`balance ${a.balance}, nonce ${a.nonce} after height ${a.height}, proven`, ...stakeRows(staking)].join('\n'),
+      );
     });
 }

@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url';
  * and costs a few per cent of the time. The first line of bin/quorate.js says the same.
  */
 const NODE_FLAGS = ['--max-semi-space-size=32', '--heap-growing-percent=40'];
-const QUORATE = fileURLToPath(new URL('../../bin/quorate.js', import.meta.url));
+/** The command itself, for processes of its own. */
+export const QUORATE = fileURLToPath(new URL('../../bin/quorate.js', import.meta.url));
 
 /** A validator as an operating-system process on this machine, with its own home folder. */
 export interface NodeProcess {

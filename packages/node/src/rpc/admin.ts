@@ -1,9 +1,11 @@
 import { rmSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { connect } from 'node:net';
-import { QuorateError } from '@quorate/kernel';
+import { type PeerId, QuorateError } from '@quorate/kernel';
 import type { LogLevel, Replica } from '@quorate/replica';
 import { z } from 'zod';
+import { isPeerId } from '../transport/certificate.ts';
+import type { EmulatedLink } from '../transport/emulation.ts';
 import { withBody } from './body.ts';
 import { type Dispatcher, type Procedure, type Procedures, readBySchema } from './dispatcher.ts';
 import { statusJson } from './json.ts';
@@ -17,12 +19,27 @@ export interface AdminHooks {
   readonly stop?: () => void;
   /** Takes a snapshot of the application's state now. */
   readonly snapshot?: () => Promise<{ readonly height: number }>;
+  /** Says how messages travel to each of these peers from now on; others are reached without emulation. */
+  readonly emulateLinks?: (links: ReadonlyMap<PeerId, EmulatedLink>) => void;
   /** Addresses and traffic of the peers. */
   readonly peers?: () => unknown;
 }
 
 const MAX_BODY = 64 << 10;
 const none = z.strictObject({});
+const emulation = z.strictObject({
+  links: z
+    .array(
+      z.strictObject({
+        peer: z.string().refine(isPeerId, 'must be a node key of 64 hexadecimal characters'),
+        latencyMs: z.number().min(0).max(60_000).default(0),
+        jitterMs: z.number().min(0).max(60_000).default(0),
+        loss: z.number().min(0).max(1).default(0),
+        blocked: z.boolean().default(false),
+      }),
+    )
+    .max(4096),
+});
 const level = z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).optional() });
 
 function given<T>(hook: T | undefined, what: string): T {
@@ -30,7 +47,7 @@ function given<T>(hook: T | undefined, what: string): T {
   return hook;
 }
 
-/** The admin methods: status, peers, logLevel, stop, snapshot, diskUsage. */
+/** The admin methods: status, peers, emulateLinks, logLevel, stop, snapshot, diskUsage. */
 export function adminProcedures(parts: { readonly replica: Replica; readonly hooks: AdminHooks }): Procedures {
   const { replica, hooks } = parts;
   const plain = (run: () => unknown): Procedure => ({ read: (params) => readBySchema(none, params), run });
@@ -43,6 +60,22 @@ export function adminProcedures(parts: { readonly replica: Replica; readonly hoo
       given(hooks.stop, 'stop')();
       return { stopping: true };
     }),
+    emulateLinks: {
+      read: (params) => readBySchema(emulation, params),
+      run: (wanted) => {
+        const { links } = wanted as z.output<typeof emulation>; // made by `read`
+        const set = given(hooks.emulateLinks, 'emulation (see p2p.emulation in its configuration)');
+        set(
+          new Map(
+            links.map(({ peer, latencyMs, jitterMs, loss, blocked }) => [
+              peer,
+              { latency: latencyMs, jitter: jitterMs, loss, blocked },
+            ]),
+          ),
+        );
+        return { links: links.length };
+      },
+    },
     logLevel: {
       read: (params) => readBySchema(level, params).level,
       run: (wanted) => ({ level: given(hooks.logLevel, 'logLevel')(wanted as LogLevel | undefined) }), // made by `read`

@@ -17,7 +17,11 @@ export function attachRpc(
     log,
     config: rpcConfig(config, resolve(home, config.admin.socket)),
     version: options.version,
-    admin: { snapshot: async () => ({ height: await replica.takeSnapshot() }), ...options.admin },
+    admin: {
+      snapshot: async () => ({ height: await replica.takeSnapshot() }),
+      ...(node.emulation === null ? {} : { emulateLinks: (links) => node.emulation?.emulate(links) }),
+      ...options.admin,
+    },
     ready: () => {
       const readiness = node.ready();
       if (readiness.silent === null) return readiness;
