@@ -23,6 +23,7 @@ const SHAPES = [
   '--epoch-length',
   '--upgrade-height',
 ];
+const RUNS = ['--mechanism', '--validators', '--byzantine', '--strategy', '--faults', '--until'];
 const PORTS = ['--p2p-port', '--rpc-port'];
 
 /** Every command that there is, with the flags by which people know it; a group has subcommands instead. */
@@ -67,6 +68,14 @@ const COMMANDS: Readonly<Record<string, readonly string[] | 'group'>> = {
   'snapshot take': ['--home', '--json'],
   'snapshot trust': ASKS,
   doctor: ['--home', '--against', '--height', '--json'],
+  sim: 'group',
+  'sim run': [...RUNS, '--seeds', '--scenario', '--workers', '--json'],
+  'sim replay': [...RUNS, '--seed', '--last', '--json'],
+  'sim shrink': [...RUNS, '--seed', '--out', '--seconds', '--json'],
+  'sim fork': ['--seeds', '--json'],
+  'sim latency': ['--mechanism', '--validators', '--regions', '--among', '--crashed', '--silent', '--loss', '--json'],
+  'sim compare': ['--json'],
+  'sim check': ['--mechanism', '--validators', '--byzantine', '--views', '--heights', '--crashes', '--json'],
 };
 
 /** A `quorate devnet` that runs beside the test, and what it has printed so far. */

@@ -6,6 +6,7 @@ import { doctorCommand } from './commands/doctor.ts';
 import { evidenceCommand } from './commands/evidence.ts';
 import { keysCommand } from './commands/keys.ts';
 import { loadCommand } from './commands/load.ts';
+import { simCommand } from './commands/sim/sim.ts';
 import { snapshotCommand } from './commands/snapshot.ts';
 import { startCommand } from './commands/start.ts';
 import { testnetCommand } from './commands/testnet.ts';
@@ -32,7 +33,8 @@ function program(): Command {
     .addCommand(queryCommand())
     .addCommand(loadCommand())
     .addCommand(snapshotCommand())
-    .addCommand(doctorCommand());
+    .addCommand(doctorCommand())
+    .addCommand(simCommand());
 }
 
 /** `quorate tx send`: how a command is called. */

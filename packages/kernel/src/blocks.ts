@@ -1,6 +1,6 @@
 import { concatBytes, type Digest, type Hash, type Millis, toHex } from './bytes.ts';
 import { type Evidence, evidenceCodec } from './certificates.ts';
-import { bytes, type Codec, digest, encode, list, nullable, struct, text, u16, u53 } from './codec.ts';
+import { bytes, type Codec, digest, encode, list, nullable, struct, text, u16, u53, withEncoding } from './codec.ts';
 import { merkleRoot } from './merkle.ts';
 import type { Epoch, Height, View } from './statements.ts';
 
@@ -94,7 +94,7 @@ const named = struct<{ domain: string; chainId: string; header: Header }>({
 
 /** The digest of a header on this chain. */
 export function headerDigest(hash: Hash, chainId: string, header: Header): Digest {
-  return toHex(hash(encode(named, { domain: 'quorate/header/1', chainId, header })));
+  return toHex(withEncoding(named, { domain: 'quorate/header/1', chainId, header }, hash));
 }
 
 /** A header with its name. */

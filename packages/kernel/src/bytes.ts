@@ -46,13 +46,18 @@ export function isHex(text: string, bytes?: number): boolean {
 export function fromHex(text: string): Uint8Array {
   if (text.length % 2 !== 0) throw new RangeError('hexadecimal text has an odd length');
   const bytes = new Uint8Array(text.length / 2);
-  for (let i = 0; i < bytes.length; i++) {
-    const high = nibble(text.charCodeAt(2 * i));
-    const low = nibble(text.charCodeAt(2 * i + 1));
-    if (high < 0 || low < 0) throw new RangeError('text is not lower-case hexadecimal');
-    bytes[i] = (high << 4) | low;
-  }
+  writeHex(bytes, 0, text);
   return bytes;
+}
+
+/** Puts the bytes of lower-case hexadecimal `text` of even length at `offset`. Throws `RangeError` when it is anything else. */
+export function writeHex(to: Uint8Array, offset: number, text: string): void {
+  for (let i = 0, at = offset; i < text.length; i += 2, at++) {
+    const high = nibble(text.charCodeAt(i));
+    const low = nibble(text.charCodeAt(i + 1));
+    if (high < 0 || low < 0) throw new RangeError('text is not lower-case hexadecimal');
+    to[at] = (high << 4) | low;
+  }
 }
 
 /** Lexicographic order of byte strings: negative, zero or positive. */

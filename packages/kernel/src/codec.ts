@@ -1,4 +1,4 @@
-import { type Digest, fromHex, toHex } from './bytes.ts';
+import { type Digest, toHex, writeHex } from './bytes.ts';
 import { QuorateError } from './errors.ts';
 
 /**
@@ -78,6 +78,13 @@ export class Writer {
     this.#bytes.set(bytes, at);
   }
 
+  /** Bytes given as lower-case hexadecimal text, without a length. Throws `RangeError` for any other text. */
+  hex(text: string): void {
+    if (text.length % 2 !== 0) throw new RangeError('hexadecimal text has an odd length');
+    const at = this.#room(text.length / 2);
+    writeHex(this.#bytes, at, text);
+  }
+
   /** Text behind its u32 length when it is ASCII, else nothing: `false`, and the caller spells it in UTF-8. */
   ascii(value: string): boolean {
     const start = this.#room(4 + value.length);
@@ -91,6 +98,11 @@ export class Writer {
     }
     this.#view.setUint32(start, value.length, true);
     return true;
+  }
+
+  /** Begins again in the memory at hand. */
+  reset(): void {
+    this.#length = 0;
   }
 
   /** The bytes written so far; a view that the next write may invalidate. */
@@ -171,6 +183,21 @@ export function encode<T>(codec: Codec<T>, value: T, capacity = 0): Uint8Array {
     return bytes.buffer === lent?.buffer ? bytes.slice() : bytes;
   } finally {
     if (lent !== null) scratch = lent;
+  }
+}
+
+let lentWriter: Writer | null = new Writer(SCRATCH_BYTES);
+
+/** What `use` makes of the canonical bytes of `value`. They are lent: `use` must not keep them. Spares the copy where bytes are only hashed. */
+export function withEncoding<T, U>(codec: Pick<Codec<T>, 'write'>, value: T, use: (bytes: Uint8Array) => U): U {
+  const writer = lentWriter ?? new Writer();
+  lentWriter = null; // `use` may want another one meanwhile
+  try {
+    writer.reset();
+    codec.write(writer, value);
+    return use(writer.finish());
+  } finally {
+    lentWriter = writer.length > SCRATCH_BYTES ? new Writer(SCRATCH_BYTES) : writer;
   }
 }
 
@@ -262,7 +289,10 @@ export function bytes(limit: number): Codec<Uint8Array> {
 export function hex(count: number): Codec<string> {
   const raw = fixed(count);
   return {
-    write: (to, value) => raw.write(to, fromHex(value)),
+    write: (to, value) => {
+      if (value.length !== 2 * count) refuse(`${count} bytes expected, ${value.length / 2} given`);
+      to.hex(value);
+    },
     read: (from) => toHex(from.raw(count)),
     sample: (next) => toHex(raw.sample(next)),
   };

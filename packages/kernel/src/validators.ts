@@ -59,6 +59,7 @@ export class ValidatorSet {
   readonly minority: number;
   readonly #byKey = new Map<string, SignerIndex>();
   readonly #byPeer = new Map<PeerId, SignerIndex>();
+  #root: { readonly hash: Hash; readonly digest: Digest } | null = null;
 
   constructor(members: readonly Validator[]) {
     const refuse = (message: string): never => {
@@ -117,7 +118,8 @@ export class ValidatorSet {
 
   /** The digest under which a header commits to this set. */
   root(hash: Hash): Digest {
-    return toHex(hash(encode(validatorSetCodec, this)));
+    if (this.#root?.hash !== hash) this.#root = { hash, digest: toHex(hash(encode(validatorSetCodec, this))) };
+    return this.#root.digest;
   }
 
   /** This set after `updates`, applied in order; `null` when nobody would be left. Throws `validators/invalid`. */

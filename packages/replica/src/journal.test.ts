@@ -22,9 +22,15 @@ const entry = (epoch: number, ...payload: number[]): JournalEntry => ({ epoch, p
 const plain = (entries: readonly JournalEntry[]) => entries.map(({ epoch, payload }) => [epoch, ...payload]);
 
 class Home {
-  readonly world = new World({ seed: 1 });
-  readonly disk = new SimulatedDisk(this.world, 'home');
-  life = new Incarnation(this.world, 'home');
+  readonly world: World;
+  readonly disk: SimulatedDisk;
+  life: Incarnation;
+
+  constructor(seed = 1) {
+    this.world = new World({ seed });
+    this.disk = new SimulatedDisk(this.world, 'home');
+    this.life = new Incarnation(this.world, 'home');
+  }
 
   open(options = OPTIONS): Promise<OpenedJournal> {
     return this.world.complete(Journal.open(options, this.disk.port(this.life)));
@@ -34,9 +40,9 @@ class Home {
     return this.world.complete(promise);
   }
 
-  crash(): void {
+  crash({ power = true } = {}): void {
     this.life.end();
-    this.disk.crash({ power: true });
+    this.disk.crash({ power });
     this.life = new Incarnation(this.world, 'home');
   }
 
@@ -97,6 +103,7 @@ describe('journal', () => {
     const { home, starts } = await withThree();
     const whole = home.disk.peek(FIRST) ?? new Uint8Array();
     for (let length = (starts[2] ?? 0) + 1; length < whole.length; length++) {
+      home.disk.lose('journal/');
       home.disk.plant(FIRST, whole.subarray(0, length));
       const { journal, restored, cut } = await home.open();
       expect(plain(restored)).toEqual([
@@ -192,6 +199,22 @@ describe('journal', () => {
     const { journal } = await home.open();
     home.disk.failingSyncs = 1;
     await expect(home.do(journal.append([entry(0, 1)]))).rejects.toMatchObject({ code: 'disk/failed' });
+  });
+
+  it('makes durable what a process before it could not, and keeps it through a power cut', async () => {
+    for (let seed = 0; seed < 8; seed++) {
+      const home = new Home(seed);
+      const { journal } = await home.open();
+      await home.do(journal.append([entry(0, 1)]));
+      home.disk.failingSyncs = 1;
+      await expect(home.do(journal.append([entry(0, 2)]))).rejects.toMatchObject({ code: 'disk/failed' });
+      home.crash({ power: false });
+      const second = await home.open();
+      await home.do(second.journal.append([entry(0, 3)]));
+      home.crash();
+      const { restored } = await home.open();
+      expect(plain(restored)).toEqual([...plain(second.restored), [0, 3]]);
+    }
   });
 
   it('keeps its format', () => {

@@ -47,22 +47,14 @@ export class Journal {
     const segment = await disk.readFile(newest);
     if (segment === null) throw new QuorateError('disk/failed', `${newest} was listed but cannot be read`);
     const { version, entries, end } = readSegment(newest, options.chain, segment);
-    let number = numberOf(options, newest);
-    let file: DiskFile;
-    const cut = segment.length - end;
-    if (version < JOURNAL_VERSION) {
-      file = await create(options, disk, ++number, entries);
-      await disk.removeFile(newest);
-    } else {
-      file = await disk.openFile(newest);
-      if (cut > 0) {
-        await file.truncate(end);
-        await file.sync();
-      }
-    }
-    // An older segment was replaced by the newest one before the crash that kept it from being removed.
-    for (const name of names) if (name !== newest) await disk.removeFile(name);
-    return { journal: new Journal(options, disk, file, number), restored: entries, cut };
+    // What was read may be in the system's cache alone: where a sync failed, later ones do not write it. A new file makes it durable.
+    const number = numberOf(options, newest) + 1;
+    const file =
+      version < JOURNAL_VERSION
+        ? await create(options, disk, number, entries)
+        : await written(disk, nameOf(options, number), segment.subarray(0, end));
+    for (const name of names) await disk.removeFile(name);
+    return { journal: new Journal(options, disk, file, number), restored: entries, cut: segment.length - end };
   }
 
   /** Bytes of the live segment. */
@@ -116,7 +108,11 @@ async function create(
   entries: readonly JournalEntry[],
 ): Promise<DiskFile> {
   const header = encodeSegmentHeader({ version: JOURNAL_VERSION, chain: options.chain });
-  const name = nameOf(options, number);
-  await disk.replaceFile(name, entries.length === 0 ? header : concatBytes(header, encodeFrame(entries)));
+  const content = entries.length === 0 ? header : concatBytes(header, encodeFrame(entries));
+  return written(disk, nameOf(options, number), content);
+}
+
+async function written(disk: Disk, name: string, content: Uint8Array): Promise<DiskFile> {
+  await disk.replaceFile(name, content);
   return disk.openFile(name);
 }

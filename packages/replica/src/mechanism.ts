@@ -33,6 +33,8 @@ export interface EngineContext {
   readonly floorCertificate: Certificate | null;
   /** Whether the application can build and judge on an uncommitted parent. */
   readonly speculative: boolean;
+  /** Who leads, in place of the mechanism's own schedule: for simulations that choose it. */
+  readonly leaders?: (view: View) => SignerIndex;
 }
 
 /** A row of the table: what the replica must know of a mechanism besides its engine. Votes are of the engine's wire messages. */

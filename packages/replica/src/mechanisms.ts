@@ -14,7 +14,8 @@ import { RunningReplica } from './running-replica.ts';
 /** Views whose leaders are remembered; older ones are computed again from the epoch's start. */
 const REMEMBERED_VIEWS = 65_536;
 
-const simplex: Mechanism<SimplexMessage, SimplexRecord> = {
+/** Simplex as a mechanism: what a replica of it, or a simulation of its engines alone, is made with. */
+export const simplexMechanism: Mechanism<SimplexMessage, SimplexRecord> = {
   name: 'simplex',
   messageCodec: simplexMessageCodec,
   recordCodec: simplexRecordCodec,
@@ -66,7 +67,7 @@ const simplex: Mechanism<SimplexMessage, SimplexRecord> = {
 
 /** The one table of mechanisms: a name, and what makes a replica that runs it. */
 const MECHANISMS: Readonly<Record<string, (options: ReplicaOptions, parts: ReplicaParts) => Replica>> = {
-  simplex: (options, parts) => new RunningReplica(simplex, options, parts),
+  simplex: (options, parts) => new RunningReplica(simplexMechanism, options, parts),
 };
 
 /** Names of the mechanisms that this software runs. */

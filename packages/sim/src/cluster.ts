@@ -6,6 +6,7 @@ import {
   type Height,
   isQuorateError,
   type PeerId,
+  type Ports,
   type QuorateError,
   type SecretKey,
   type SignatureSuite,
@@ -14,9 +15,10 @@ import {
   type Validator,
   ValidatorSet,
 } from '@quorate/kernel';
-import { createReplica, type Log, type Replica, type ReplicaOptions } from '@quorate/replica';
-import { Checkers } from './checkers.ts';
+import { createReplica, type Log, type Replica, type ReplicaOptions, type ReplicaStatus } from '@quorate/replica';
+import { Checkers } from './checkers/checkers.ts';
 import type { ClockOptions } from './clock.ts';
+import type { Decisions } from './decisions.ts';
 import type { DiskOptions } from './disk.ts';
 import { Incarnation } from './incarnation.ts';
 import { type Boot, Machine, type Program } from './machine.ts';
@@ -43,7 +45,14 @@ export interface ClusterOptions {
   readonly disk?: DiskOptions;
   readonly clock?: (index: number) => ClockOptions;
   readonly log?: (node: string) => Log;
+  /** Where faults come from; drawn from the seed unless told otherwise. */
+  readonly decisions?: Decisions;
+  /** The order of simultaneous events; `fifo` unless told otherwise. */
+  readonly ties?: 'fifo' | 'seeded';
 }
+
+/** A validator that breaks the rules: what it gives its replica instead of honest ports. */
+export type Guise = (ports: Ports, secret: SecretKey) => Ports;
 
 /** A replica with what a scenario wants to see of it. */
 export interface Running extends Program {
@@ -83,6 +92,10 @@ export class Cluster {
   readonly checkers = new Checkers();
   readonly #options: ClusterOptions;
   readonly #nonces = new Map<string, number>();
+  /** Members that break the rules, and how. What they say of themselves is not checked. */
+  readonly guises = new Map<Member, Guise>();
+  /** Checkpoints from which members without a past join. */
+  readonly joins = new Map<Member, NonNullable<ReplicaOptions['stateSync']>>();
 
   private constructor(
     options: ClusterOptions,
@@ -99,7 +112,8 @@ export class Cluster {
 
   /** A cluster whose homes are prepared and whose machines are off. */
   static async create(options: ClusterOptions): Promise<Cluster> {
-    const world = new World({ seed: options.seed });
+    const { seed, decisions, ties = 'fifo' } = options;
+    const world = new World({ seed, ties, ...(decisions === undefined ? {} : { decisions }) });
     const network = new SimulatedNetwork(world, options.network);
     const suite = options.suite ?? simulatedSuite();
     const keys = world.stream('keys');
@@ -189,7 +203,20 @@ export class Cluster {
 
   /** The executed height of a member; 0 while it is off. */
   heightOf(index: number): Height {
-    return this.member(index).machine.program?.replica.status().height ?? 0;
+    return this.statusOf(index)?.height ?? 0;
+  }
+
+  /** What the replica of a member says of itself; null while none runs. */
+  statusOf(index: number): ReplicaStatus | null {
+    const program = this.member(index).machine.program;
+    if (program === null || program.halted !== null) return null;
+    try {
+      return program.replica.status();
+    } catch (error) {
+      // It stops in this very moment, or its store failed and answers nothing any more.
+      if (isQuorateError(error)) return null;
+      throw error;
+    }
   }
 
   /** Runs until every living member (or those of `indices`) has got `count` heights beyond the highest that anybody has now. */
@@ -221,25 +248,32 @@ export class Cluster {
     this.#nonces.set(sender, nonce);
     const tx = registerTransaction({ sender, nonce, value: `${sender} ${nonce}`, ...entry });
     const id = toHex(sha256(tx));
+    this.checkers.offer(id);
+    const honest = !this.guises.has(this.member(index));
     const settle = async (): Promise<void> => {
       const result = await replica.submit(tx);
       if (result.kind === 'rejected') return;
       const status = await replica.settled(id);
-      if (status.kind === 'final') this.checkers.acknowledge(name, id, status.height);
+      if (honest) this.checkers.settled(name, id, status);
     };
     settle().catch(() => {}); // a node that stops answers nobody
     return id;
   }
 
-  /** A steady load: a transaction of a fresh sender at a random living member, every `interval` ms, until the returned function is called. */
-  load(interval: number): () => void {
+  /** A steady load: a transaction of a fresh sender at a random living member, every `interval` ms, some with `padding` bytes more, until the returned function is called. */
+  load(interval: number, padding = 0): () => void {
     const stream = this.world.stream('load');
     let stopped = false;
     let count = 0;
     const next = (): void => {
       if (stopped) return;
       const running = this.members.flatMap(({ machine }, index) => (machine.program === null ? [] : [index]));
-      if (running.length > 0) this.submit(stream.pick(running), `load ${count++ % 50}`);
+      if (running.length > 0) {
+        const large = padding > 0 && count % 4 === 0;
+        const entry = large ? { padding: new Uint8Array(padding) } : {};
+        this.submit(stream.pick(running), `load ${count++ % 50}`, entry);
+        if (count % 5 === 0) this.#read(stream.pick(running), `load ${stream.below(50)}`);
+      }
       this.world.schedule(interval, 'load', next);
     };
     next();
@@ -248,28 +282,70 @@ export class Cluster {
     };
   }
 
+  /** Reads the value of a sender at a member, for the checkers. */
+  #read(index: number, sender: string): void {
+    const member = this.member(index);
+    const replica = member.machine.program?.replica;
+    if (replica === undefined || this.guises.has(member)) return;
+    const data = new TextEncoder().encode(sender);
+    replica.query({ path: '', data, height: 0, prove: false }).then(
+      ({ height, value }) => this.checkers.read(member.name, sender, height, new TextDecoder().decode(value)),
+      () => {}, // a node that stops answers nobody
+    );
+  }
+
+  /** Checks what only holds at rest, as {@link inspect}, and throws nothing: proofs and evidence that honest replicas serve, too. */
+  examine(): void {
+    const dishonest = new Set(
+      [...this.guises.keys()].flatMap(({ secret }) => (secret === null ? [] : [toHex(secret.publicKey)])),
+    );
+    for (const { name, replica } of this.#honest()) {
+      for (const { offender } of replica.evidence(1000)) this.checkers.accused(name, toHex(offender), dishonest);
+      const top = replica.status().executedHeight;
+      for (let height = top; height > Math.max(0, top - 12); height--) {
+        const [block, proof] = [replica.block(height), replica.finalityProof(height)];
+        if (block !== null && proof !== null) this.checkers.chain?.proof(name, block.digest, proof);
+      }
+      this.#recall(name, replica);
+    }
+    this.checkers.checkTold();
+  }
+
+  /** Honest members that run. */
+  *#honest(): Iterable<{ readonly name: string; readonly replica: Replica }> {
+    for (const [index, member] of this.members.entries()) {
+      const replica = member.machine.program?.replica;
+      if (replica === undefined || this.guises.has(member) || this.statusOf(index) === null) continue;
+      yield { name: member.name, replica };
+    }
+  }
+
+  #recall(name: string, replica: Replica): void {
+    const find = (id: Digest): Height | null => {
+      const status = replica.transaction(id);
+      return status.kind === 'final' ? status.height : null;
+    };
+    this.checkers.checkAcknowledged(name, replica.status().executedHeight, find, keptFrom(replica));
+  }
+
   /** Checks what only holds at rest: acknowledged transactions are where they were said to be, on every living member. */
   inspect(): void {
-    for (const { name, machine } of this.alive) {
-      const replica = machine.program?.replica;
-      if (replica === undefined) continue;
-      this.checkers.checkAcknowledged(name, replica.status().executedHeight, (id) => {
-        const status = replica.transaction(id);
-        return status.kind === 'final' ? status.height : null;
-      });
-    }
+    for (const { name, replica } of this.#honest()) this.#recall(name, replica);
+    this.checkers.checkTold();
     this.checkers.demand(`seed ${this.world.seed}`);
   }
 
   async #boot(member: Member, boot: Boot): Promise<Running> {
     const { name } = member;
     const log: Log = this.#options.log?.(name) ?? (() => {});
+    const guise = this.guises.get(member);
     const signer = await this.#signer(member, boot, log);
     const store = await boot.disk.openStore('application');
-    const application = new Register(
-      { speculative: this.#options.speculative ?? true },
-      { store, committed: (height, _block, stateRoot) => this.checkers.committed(name, height, stateRoot) },
-    );
+    const committed = (height: Height, _block: Digest, stateRoot: Digest): void => {
+      if (guise === undefined) this.checkers.committed(name, height, stateRoot);
+    };
+    const application = new Register({ speculative: this.#options.speculative ?? true }, { store, committed });
+    const ports = boot.ports(guise === undefined ? this.checkers.watch(name, signer) : signer);
     const replica = createReplica(
       {
         genesis: this.genesis,
@@ -277,11 +353,18 @@ export class Cluster {
         mempool: { maxBytes: 8 << 20, maxTransactions: 10_000, maxPerSender: 1000 },
         snapshotInterval: 0,
         keepSnapshots: 0,
-        stateSync: null,
+        stateSync: this.joins.get(member) ?? null,
         protocolVersion: 1,
         ...this.#options.replica,
+        ...(boot.protocolVersion === null ? {} : { protocolVersion: boot.protocolVersion }),
       },
-      { ports: boot.ports(this.checkers.watch(name, signer)), application, suite: this.suite, hash: sha256, log },
+      {
+        ports: guise === undefined || member.secret === null ? ports : guise(ports, member.secret),
+        application,
+        suite: this.suite,
+        hash: sha256,
+        log,
+      },
     );
     const running: Running = { replica, halted: null, stop: () => replica.stop() };
     void replica.halted.then((error) => {
@@ -289,11 +372,22 @@ export class Cluster {
       this.world.note('halted', `${name} ${error.code}`);
     });
     await replica.start();
-    replica.follow(1, ({ header, digest }) => {
-      this.checkers.finalized(name, header.height, digest);
+    if (guise === undefined) this.checkers.restarted(name, replica.status().executedHeight);
+    this.#follow(member, replica);
+    return running;
+  }
+
+  /** Watches every block that a replica gives out, from the first that it still has. */
+  #follow(member: Member, replica: Replica): void {
+    const { name } = member;
+    const subscription = replica.follow(keptFrom(replica), (block) => {
+      const { header, digest } = block;
+      if (!this.guises.has(member)) this.checkers.observe(name, block);
       this.world.note('finalized', `${name} ${header.height} ${digest}`);
     });
-    return running;
+    void subscription.ended.then((error) => {
+      if (isQuorateError(error, 'subscription/pruned')) this.#follow(member, replica);
+    });
   }
 
   async #signer({ secret }: Member, { disk }: Boot, log: Log): Promise<Signer> {
@@ -303,6 +397,13 @@ export class Cluster {
     const { chainId } = this.genesis;
     return openGate({ chainId, secret, allowFresh: false }, { disk, log });
   }
+}
+
+/** The least height whose body a replica still has. */
+function keptFrom(replica: Replica): Height {
+  let from = replica.status().executedHeight + 1;
+  while (from > 1 && replica.block(from - 1) !== null) from--;
+  return from;
 }
 
 /** The code of a typed error, or what else it is. */

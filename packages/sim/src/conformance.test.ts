@@ -4,14 +4,14 @@ import { describeTransport, type TransportHarness } from '../../../test/conforma
 import { SimulatedDisk } from './disk.ts';
 import { Incarnation } from './incarnation.ts';
 import type { LinkOptions } from './link.ts';
-import { SimulatedNetwork } from './network.ts';
+import { type NetworkOptions, SimulatedNetwork } from './network.ts';
 import { World } from './world.ts';
 
 const transportOver =
-  (link: Partial<LinkOptions>) =>
+  (link: Partial<LinkOptions>, options: NetworkOptions = {}) =>
   async (count: number): Promise<TransportHarness> => {
     const world = new World({ seed: 7 });
-    const network = new SimulatedNetwork(world, { link });
+    const network = new SimulatedNetwork(world, { ...options, link });
     const nodes = Array.from({ length: count }, (_, index) => {
       const peer = `${index}`.repeat(64);
       return { transport: network.port(new Incarnation(world, `n${index}`), peer), address: '' };
@@ -20,6 +20,7 @@ const transportOver =
       nodes,
       eventually: async (condition) => {
         if (!(await world.runUntil(condition, 600_000))) throw new Error('it never happened');
+        await world.runFor(0); // the other end may hear of it in the same instant
       },
       settle: async () => {
         await world.runFor(5000);
@@ -30,6 +31,8 @@ const transportOver =
 
 describeTransport('simulated network', transportOver({}));
 describeTransport('simulated network with jitter and a narrow link', transportOver({ jitter: 40, bandwidth: 10_000 }));
+describeTransport('simulated network with narrow uplinks', transportOver({ jitter: 40 }, { egress: 20_000 }));
+describeTransport('simulated network with latency spikes', transportOver({ spike: 0.05, spikeMs: 300 }));
 
 async function diskHarness(seed: number): Promise<DiskHarness> {
   const world = new World({ seed });

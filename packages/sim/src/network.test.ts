@@ -1,44 +1,7 @@
-import { type PeerId, TRAFFIC_LIMITS, type Transport } from '@quorate/kernel';
+import { TRAFFIC_LIMITS } from '@quorate/kernel';
 import { describe, expect, it } from 'vitest';
 import { Incarnation } from './incarnation.ts';
-import { type NetworkOptions, SimulatedNetwork } from './network.ts';
-import { World } from './world.ts';
-
-interface Node {
-  readonly life: Incarnation;
-  readonly transport: Transport;
-  readonly got: number[];
-  readonly at: number[];
-  connected: readonly PeerId[];
-}
-
-const peerOf = (index: number): PeerId => index.toString(16).padStart(64, '0');
-
-async function mesh(count: number, options: NetworkOptions = {}, seed = 1) {
-  const world = new World({ seed });
-  const network = new SimulatedNetwork(world, options);
-  const peers = Array.from({ length: count }, (_, index) => peerOf(index));
-  const join = (index: number): Node => {
-    const life = new Incarnation(world, `n${index}`);
-    const node: Node = { life, transport: network.port(life, peerOf(index)), got: [], at: [], connected: [] };
-    node.transport.start({
-      message: (_from, _traffic, bytes) => {
-        node.got.push(bytes[0] ?? 0);
-        node.at.push(world.elapsed);
-      },
-      peers: (connected) => {
-        node.connected = connected;
-      },
-    });
-    node.transport.setMembers(peers.map((peer) => ({ peer, address: '' })));
-    return node;
-  };
-  const nodes = peers.map((_, index) => join(index));
-  await world.runFor(100);
-  const [a, b, c] = nodes;
-  if (a === undefined || b === undefined || c === undefined) throw new Error('three nodes at least');
-  return { world, network, nodes, join, a, b, c };
-}
+import { mesh, peerOf } from './network.fixture.ts';
 
 describe('simulated network', () => {
   it('delays by latency and jitter, per direction', async () => {

@@ -1,127 +1,210 @@
-import {
-  type Millis,
-  type PeerId,
-  TRAFFIC,
-  TRAFFIC_LIMITS,
-  type Traffic,
-  type Transport,
-  type TransportEvents,
-} from '@quorate/kernel';
+import type { Millis, PeerId, Traffic, Transport } from '@quorate/kernel';
+import { type Barrier, groups, Sluices } from './barrier.ts';
+import { Carrier, type Wire } from './carrier.ts';
+import { Link, type Passage, type Stability } from './channel.ts';
+import { Endpoint } from './endpoint.ts';
 import type { Incarnation } from './incarnation.ts';
-import { type LinkOptions, Outbox, type Parcel, USUAL_LINK } from './link.ts';
-import { digestBytes, type Stream } from './random.ts';
+import { type LinkOptions, USUAL_LINK } from './link.ts';
+import { Meeting } from './meeting.ts';
 import type { World } from './world.ts';
 
 export interface NetworkOptions {
   /** Every link, unless {@link SimulatedNetwork.setLink} says otherwise. */
   readonly link?: Partial<LinkOptions>;
+  /** What one direction has of its own: from a matrix of latencies, for instance. Asked once per direction. */
+  readonly paths?: (from: PeerId, to: PeerId) => Partial<LinkOptions>;
+  /** Bytes per ms that one node sends to all others together; without end unless told otherwise. */
+  readonly egress?: number;
   /** Peers outside the member list that one node accepts. */
   readonly observers?: number;
   /** Ms until both ends notice that a connection was cut. */
   readonly detection?: Millis;
+  /** Whether frames are authenticated, as the real transport does: a corrupted one then ends the connection. True unless told otherwise. */
+  readonly authenticated?: boolean;
 }
 
-/** Sees or changes a message on the wire: `null` loses it. */
-export type Wire = (from: PeerId, to: PeerId, traffic: Traffic, bytes: Uint8Array) => Uint8Array | null;
-
-/** One node's end of the network, for one life of its process. */
-interface Endpoint {
-  readonly peer: PeerId;
-  readonly life: Incarnation;
-  events: TransportEvents | null;
-  members: ReadonlySet<PeerId>;
-  readonly bans: Map<PeerId, number>;
-  readonly connections: Map<PeerId, Connection>;
-  announcing: boolean;
-}
-
-interface Connection {
-  readonly ends: readonly [Endpoint, Endpoint];
-  readonly outboxes: ReadonlyMap<Endpoint, Outbox>;
+/** When the network becomes well-behaved: a global stabilisation time (Dwork, Lynch and Stockmeyer, 1988). */
+export interface Stabilisation {
+  /** Virtual ms since the world began. */
+  readonly at: Millis;
+  /** What leaves at t arrives by max(t, at) + delta, unless it was lost before `at`. */
+  readonly delta: Millis;
+  /** Nodes between which this holds; all unless told otherwise. Outside, everything stays as it was. */
+  readonly among?: readonly PeerId[];
+  /** Before: how often the adversary delays a message, and for how long at most. */
+  readonly rate?: number;
+  readonly cap?: Millis;
 }
 
 /** A network between simulated machines: connections that come and go, and messages that take time, get lost, or never arrive. */
 export class SimulatedNetwork {
   readonly #world: World;
-  readonly #stream: Stream;
-  readonly #observers: number;
+  readonly #options: NetworkOptions;
   readonly #detection: Millis;
-  readonly #endpoints: Endpoint[] = [];
-  readonly #links = new Map<string, LinkOptions>();
-  readonly #blocked = new Set<string>();
-  #groups: ReadonlyMap<PeerId, number> = new Map();
-  #usual: LinkOptions;
-  #messages = 0;
-  /** Asked about every message as it enters the wire. */
-  wire: Wire | null = null;
+  readonly #meeting: Meeting;
+  readonly #carrier: Carrier;
+  readonly #names = new Map<PeerId, string>();
+  readonly #links = new Map<PeerId, Map<PeerId, Link>>();
+  readonly #egress = new Map<PeerId, number>();
+  readonly #barriers = new Set<Barrier>();
+  readonly #stabilities: { readonly among: ReadonlySet<PeerId> | null; readonly stability: Stability }[] = [];
+  /** What {@link setLinks} changed so far: for directions first used later. */
+  #changes: Partial<LinkOptions> = {};
+  #version = 0;
+  #partition: (() => void) | null = null;
+  #blocked = new Sluices('cut');
+  #endpoints = 0;
 
-  constructor(world: World, { link, observers = 32, detection = 500 }: NetworkOptions = {}) {
+  constructor(world: World, options: NetworkOptions = {}) {
     this.#world = world;
-    this.#stream = world.stream('network');
-    this.#usual = { ...USUAL_LINK, ...link };
-    this.#observers = observers;
-    this.#detection = detection;
+    this.#options = options;
+    this.#detection = options.detection ?? 500;
+    this.#meeting = new Meeting(
+      world,
+      {
+        link: (from, to) => this.#linkOf(from, to),
+        reachable: (a, b) => this.#reachable(a, b),
+        farewell: (link) =>
+          this.#passage(link) === 'open' ? link.options.latency + link.options.jitter : this.#detection,
+      },
+      options.observers ?? 32,
+    );
+    this.#carrier = new Carrier(world, {
+      authenticated: options.authenticated ?? true,
+      passage: (link) => this.#passage(link),
+      drop: (lane, here, there) => this.#meeting.drop(lane, here, there),
+    });
+  }
+
+  /** Asked about every message as it enters the wire. */
+  get wire(): Wire | null {
+    return this.#carrier.wire;
+  }
+
+  set wire(wire: Wire | null) {
+    this.#carrier.wire = wire;
   }
 
   /** Messages delivered so far. */
   get messages(): number {
-    return this.#messages;
+    return this.#carrier.messages;
+  }
+
+  /** Bytes of the messages delivered so far. */
+  get bytes(): number {
+    return this.#carrier.bytes;
   }
 
   /** How messages travel from one node to another. */
   link(from: PeerId, to: PeerId): LinkOptions {
-    return this.#links.get(`${from}>${to}`) ?? this.#usual;
+    return this.#linkOf(from, to).options;
   }
 
-  /** Changes one direction of one link. */
+  /** Changes one direction of one link. Throws `config/invalid` for what no link can be. */
   setLink(from: PeerId, to: PeerId, change: Partial<LinkOptions>): void {
-    this.#links.set(`${from}>${to}`, { ...this.link(from, to), ...change });
+    this.#linkOf(from, to).change(change);
   }
 
-  /** Changes every link, those changed before included. */
+  /** Changes every link, those changed before included. Throws `config/invalid` for what no link can be. */
   setLinks(change: Partial<LinkOptions>): void {
-    this.#usual = { ...this.#usual, ...change };
-    for (const [name, link] of this.#links) this.#links.set(name, { ...link, ...change });
+    this.#changes = { ...this.#changes, ...change };
+    for (const link of this.#allLinks()) link.change(change);
+  }
+
+  /** Changes what one node can send, in bytes per ms. */
+  setEgress(peer: PeerId, rate: number): void {
+    this.#egress.set(peer, rate);
+    for (const endpoint of this.#meeting.endpoints) if (endpoint.peer === peer) endpoint.uplink.rate = rate;
+  }
+
+  /** Puts a barrier between nodes, until the returned function is called. Barriers add up. */
+  raise(barrier: Barrier): () => void {
+    this.#barriers.add(barrier);
+    this.reconsider();
+    return () => {
+      if (this.#barriers.delete(barrier)) this.reconsider();
+    };
+  }
+
+  /** Puts a barrier between nodes for `ms`. */
+  hold(barrier: Barrier, ms: Millis): void {
+    this.#world.schedule(ms, 'network/barrier', this.raise(barrier));
+  }
+
+  /** Asks every barrier again: for those that have changed their mind. */
+  reconsider(): void {
+    this.#version++;
+    for (const connection of this.#meeting.connections) {
+      const [there, back] = connection.lanes;
+      const passages = [this.#passage(there.link), this.#passage(back.link)];
+      if (!connection.doomed && passages.every((passage) => passage === 'cut')) {
+        connection.doomed = true;
+        this.#world.schedule(this.#detection, 'network/detect', () => this.#meeting.drop(there, 0, 0));
+      }
+      for (const lane of connection.lanes) this.#carrier.wake(lane);
+    }
+    this.#meeting.considerAll();
+  }
+
+  /** Every direction between nodes seen so far that does not work now, and how. */
+  stopped(): (readonly [from: PeerId, to: PeerId, how: Barrier['how']])[] {
+    const peers = [...this.#names.keys()];
+    return peers.flatMap((from) =>
+      peers.flatMap((to) => {
+        const how = from === to ? 'open' : this.#passage(this.#linkOf(from, to));
+        return how === 'open' ? [] : [[from, to, how] as const];
+      }),
+    );
   }
 
   /** Cuts the network into these groups; whoever is in none of them reaches everybody. Replaces an earlier partition. */
-  partition(...groups: readonly (readonly PeerId[])[]): void {
-    this.#groups = new Map(groups.flatMap((group, index) => group.map((peer) => [peer, index] as const)));
-    for (const connection of this.#connections()) {
-      const [a, b] = connection.ends;
-      if (!this.#cut(a.peer, b.peer)) continue;
-      this.#world.schedule(this.#detection, 'network/detect', () => this.#drop(connection, a, 0, 0));
-    }
-    this.#considerAll();
+  partition(...members: readonly (readonly PeerId[])[]): void {
+    this.#partition?.();
+    this.#partition = this.raise(groups(members));
   }
 
   /** Loses everything from one node to another while the connection seems fine: an asymmetric partition. */
   block(from: PeerId, to: PeerId): void {
-    this.#blocked.add(`${from}>${to}`);
+    this.#blocked.shut(from, to);
+    this.#barriers.add(this.#blocked);
+    this.reconsider();
   }
 
-  /** Ends every partition and every blocked direction. */
+  /** Ends every partition, every blocked direction and every other barrier. */
   heal(): void {
-    this.#groups = new Map();
-    this.#blocked.clear();
-    this.#considerAll();
+    this.#blocked = new Sluices('cut');
+    this.#barriers.clear();
+    this.reconsider();
+  }
+
+  /** Announces when the network becomes well-behaved. What is under way then and would come later than that allows is lost with its connection. */
+  stabilise({ at, delta, among, rate = 0, cap = 0 }: Stabilisation): void {
+    const rule = { among: among === undefined ? null : new Set(among), stability: { at, delta, rate, cap } };
+    this.#stabilities.push(rule);
+    for (const link of this.#allLinks()) if (covers(rule.among, link)) link.stability = rule.stability;
+    this.#world.schedule(Math.max(0, at - this.#world.elapsed), 'network/stable', () => {
+      for (const { lanes, doomed } of this.#meeting.connections) {
+        const [lane] = lanes.filter((one) => one.link.stability === rule.stability);
+        if (lane === undefined) continue;
+        if (doomed || lanes.some(({ latest }) => latest > at + delta)) this.#meeting.drop(lane, 0, 0);
+      }
+      this.reconsider();
+    });
   }
 
   /** Breaks the connection of two nodes; they find each other again. Everything under way is lost. */
   reset(a: PeerId, b: PeerId): void {
-    for (const connection of this.#connections()) {
-      const [one, other] = connection.ends;
-      if ((one.peer === a && other.peer === b) || (one.peer === b && other.peer === a))
-        this.#drop(connection, one, 0, 0);
+    for (const { lanes } of this.#meeting.connections) {
+      for (const lane of lanes) if (lane.from.peer === a && lane.to.peer === b) this.#meeting.drop(lane, 0, 0);
     }
   }
 
   /** Puts bytes on the wire that a correct transport would refuse to send: too large, for instance. `false` when not connected. */
   inject(from: PeerId, to: PeerId, traffic: Traffic, bytes: Uint8Array): boolean {
-    for (const endpoint of this.#endpoints) {
-      const connection = endpoint.peer === from ? endpoint.connections.get(to) : undefined;
-      if (connection === undefined) continue;
-      this.#transmit(connection, endpoint, { traffic, bytes: Uint8Array.from(bytes) });
+    for (const endpoint of this.#meeting.endpoints) {
+      const lane = endpoint.peer === from ? endpoint.lanes.get(to) : undefined;
+      if (lane === undefined) continue;
+      this.#carrier.inject(lane, traffic, bytes);
       return true;
     }
     return false;
@@ -129,38 +212,31 @@ export class SimulatedNetwork {
 
   /** The port of one life of the machine that owns this node key. Two machines may share a key; each peer then talks to one of them. */
   port(life: Incarnation, peer: PeerId): Transport {
-    const endpoint: Endpoint = {
-      peer,
-      life,
-      events: null,
-      members: new Set(),
-      bans: new Map(),
-      connections: new Map(),
-      announcing: false,
-    };
-    life.onEnd(() => this.#leave(endpoint));
+    this.#call(peer, life.name);
+    const egress = this.#egress.get(peer) ?? this.#options.egress ?? Number.POSITIVE_INFINITY;
+    const endpoint = new Endpoint(this.#endpoints++, peer, life, egress);
+    life.onEnd(() => this.#meeting.leave(endpoint));
     return {
       self: peer,
       start: (events) => {
         if (!life.alive || endpoint.events !== null) return;
         endpoint.events = events;
-        this.#endpoints.push(endpoint);
-        this.#considerAll();
+        this.#meeting.join(endpoint);
       },
-      send: (to, traffic, bytes) => this.#send(endpoint, to, { traffic, bytes }),
-      queued: (to, traffic) => endpoint.connections.get(to)?.outboxes.get(endpoint)?.queued(traffic) ?? 0,
+      send: (to, traffic, bytes) => this.#carrier.send(endpoint, to, traffic, bytes),
+      queued: (to, traffic) => endpoint.lanes.get(to)?.outbox.queued(traffic) ?? 0,
       expel: (other, _reason, banMs) => {
         endpoint.bans.set(other, this.#world.elapsed + banMs);
-        const connection = endpoint.connections.get(other);
-        if (connection !== undefined) this.#drop(connection, endpoint, 0, this.link(peer, other).latency);
-        life.schedule(banMs, 'network/ban', () => this.#considerAll());
+        const lane = endpoint.lanes.get(other);
+        if (lane !== undefined) this.#meeting.drop(lane, 0, lane.link.options.latency);
+        life.schedule(banMs, 'network/ban', () => this.#meeting.consider(endpoint));
       },
       setMembers: (members) => {
         endpoint.members = new Set(members.map((member) => member.peer));
-        this.#considerAll();
+        this.#meeting.consider(endpoint);
       },
       stop: () => {
-        this.#leave(endpoint);
+        this.#meeting.leave(endpoint);
         return new Promise((resolve) => {
           life.schedule(0, 'network/stop', resolve);
         });
@@ -168,171 +244,53 @@ export class SimulatedNetwork {
     };
   }
 
-  #send(from: Endpoint, to: PeerId, { traffic, bytes }: Parcel): boolean {
-    const connection = from.life.alive ? from.connections.get(to) : undefined;
-    const outbox = connection?.outboxes.get(from);
-    if (connection === undefined || outbox === undefined || bytes.length > TRAFFIC_LIMITS[traffic]) return false;
-    if (!outbox.push({ traffic, bytes: Uint8Array.from(bytes) })) return false;
-    if (!outbox.transmitting) {
-      outbox.transmitting = true;
-      from.life.schedule(0, 'network/send', () => this.#pump(connection, from, outbox));
+  /** What a node is called in domains and traces: the name of its machine, and some of its key where two share a name. */
+  #call(peer: PeerId, name: string): void {
+    if (this.#names.has(peer)) return;
+    const taken = [...this.#names.values()].includes(name);
+    this.#names.set(peer, taken ? `${name}~${peer.slice(0, 8)}` : name);
+  }
+
+  #linkOf(from: PeerId, to: PeerId): Link {
+    let links = this.#links.get(from);
+    if (links === undefined) {
+      links = new Map();
+      this.#links.set(from, links);
     }
-    return true;
+    const known = links.get(to);
+    if (known !== undefined) return known;
+    const options = { ...USUAL_LINK, ...this.#options.link, ...this.#options.paths?.(from, to), ...this.#changes };
+    const link = new Link(this.#world, { from, to, nameOf: (peer) => this.#names.get(peer) ?? peer }, options);
+    for (const { among, stability } of this.#stabilities) if (covers(among, link)) link.stability = stability;
+    links.set(to, link);
+    return link;
   }
 
-  #pump(connection: Connection, from: Endpoint, outbox: Outbox): void {
-    const to = otherEnd(connection, from);
-    for (;;) {
-      const frame = outbox.frame();
-      if (frame === null) {
-        outbox.transmitting = false;
-        return;
-      }
-      const sent = (): void => {
-        if (frame.parcel !== null) this.#transmit(connection, from, frame.parcel);
-      };
-      const busy = frame.bytes / this.link(from.peer, to.peer).bandwidth;
-      if (busy > 0) {
-        from.life.schedule(busy, 'network/frame', () => {
-          sent();
-          this.#pump(connection, from, outbox);
-        });
-        return;
-      }
-      sent();
+  *#allLinks(): Iterable<Link> {
+    for (const links of this.#links.values()) yield* links.values();
+  }
+
+  /** What the barriers make of a direction, found once per change of the barriers. */
+  #passage(link: Link): Passage {
+    if (link.version === this.#version) return link.passage;
+    link.version = this.#version;
+    link.passage = 'open';
+    if (link.stable) return link.passage;
+    for (const barrier of this.#barriers) {
+      if (!barrier.stops(link.from, link.to)) continue;
+      link.passage = barrier.how;
+      if (barrier.how === 'cut') break;
     }
+    return link.passage;
   }
 
-  #transmit(connection: Connection, from: Endpoint, parcel: Parcel): void {
-    const to = otherEnd(connection, from);
-    const outbox = connection.outboxes.get(from);
-    const { latency, jitter, loss, duplicate, reorder } = this.link(from.peer, to.peer);
-    const bytes = this.wire === null ? parcel.bytes : this.wire(from.peer, to.peer, parcel.traffic, parcel.bytes);
-    const lost = this.#stream.chance(loss);
-    const copies = this.#stream.chance(duplicate) ? 2 : 1;
-    if (bytes === null || lost || outbox === undefined) return;
-    const digest = digestBytes(bytes);
-    for (let copy = 0; copy < copies; copy++) {
-      const delay = latency + jitter * this.#stream.fraction();
-      const usual = this.#world.elapsed + delay;
-      const arrival = reorder ? usual : Math.max(usual, outbox.lastArrival.get(parcel.traffic) ?? 0);
-      outbox.lastArrival.set(parcel.traffic, arrival);
-      to.life.schedule(
-        arrival - this.#world.elapsed,
-        `network/${parcel.traffic}`,
-        () =>
-          this.#arrive(connection, from, to, { traffic: parcel.traffic, bytes: copy === 0 ? bytes : bytes.slice() }),
-        digest,
-      );
-    }
-  }
-
-  #arrive(connection: Connection, from: Endpoint, to: Endpoint, { traffic, bytes }: Parcel): void {
-    if (to.connections.get(from.peer) !== connection) return;
-    if (this.#cut(from.peer, to.peer) || this.#blocked.has(`${from.peer}>${to.peer}`)) return;
-    if (bytes.length > TRAFFIC_LIMITS[traffic] || !TRAFFIC.includes(traffic)) {
-      this.#drop(connection, to, 0, this.link(to.peer, from.peer).latency);
-      return;
-    }
-    this.#messages++;
-    to.events?.message(from.peer, traffic, bytes);
-  }
-
-  #connections(): Set<Connection> {
-    return new Set(this.#endpoints.flatMap((endpoint) => [...endpoint.connections.values()]));
-  }
-
-  #cut(a: PeerId, b: PeerId): boolean {
-    const [groupA, groupB] = [this.#groups.get(a), this.#groups.get(b)];
-    return groupA !== undefined && groupB !== undefined && groupA !== groupB;
-  }
-
-  #admits(host: Endpoint, guest: PeerId): boolean {
-    if ((host.bans.get(guest) ?? 0) > this.#world.elapsed) return false;
-    if (host.members.has(guest)) return true;
-    let strangers = 0;
-    for (const peer of host.connections.keys()) if (!host.members.has(peer)) strangers++;
-    return strangers < this.#observers;
-  }
-
-  #mayConnect(a: Endpoint, b: Endpoint): boolean {
-    return (
-      a.peer !== b.peer &&
-      a.events !== null &&
-      b.events !== null &&
-      (a.members.has(b.peer) || b.members.has(a.peer)) &&
-      !a.connections.has(b.peer) &&
-      !b.connections.has(a.peer) &&
-      !this.#cut(a.peer, b.peer) &&
-      this.#admits(a, b.peer) &&
-      this.#admits(b, a.peer)
-    );
-  }
-
-  #considerAll(): void {
-    this.#endpoints.forEach((a, index) => {
-      for (const b of this.#endpoints.slice(index + 1)) this.#consider(a, b);
-    });
-  }
-
-  #consider(a: Endpoint, b: Endpoint): void {
-    if (!this.#mayConnect(a, b)) return;
-    const roundTrip = this.link(a.peer, b.peer).latency + this.link(b.peer, a.peer).latency;
-    this.#world.schedule(1.5 * roundTrip, 'network/connect', () => {
-      if (!this.#mayConnect(a, b)) return;
-      const connection: Connection = {
-        ends: [a, b],
-        outboxes: new Map([
-          [a, new Outbox()],
-          [b, new Outbox()],
-        ]),
-      };
-      a.connections.set(b.peer, connection);
-      b.connections.set(a.peer, connection);
-      this.#announce(a);
-      this.#announce(b);
-    });
-  }
-
-  /** Ends a connection: `end` notices after one delay, the other end after the other. */
-  #drop(connection: Connection, end: Endpoint, here: number, there: number): void {
-    const forget = (side: Endpoint, peer: PeerId): void => {
-      if (side.connections.get(peer) !== connection) return;
-      side.connections.delete(peer);
-      this.#announce(side);
-      this.#considerAll();
-    };
-    const other = otherEnd(connection, end);
-    const after = (delay: number, run: () => void): void => {
-      if (delay > 0) this.#world.schedule(delay, 'network/drop', run);
-      else run();
-    };
-    after(here, () => forget(end, other.peer));
-    after(there, () => forget(other, end.peer));
-  }
-
-  #leave(endpoint: Endpoint): void {
-    const index = this.#endpoints.indexOf(endpoint);
-    if (index >= 0) this.#endpoints.splice(index, 1);
-    endpoint.events = null;
-    for (const connection of [...endpoint.connections.values()]) {
-      const other = otherEnd(connection, endpoint);
-      const { latency, jitter } = this.link(endpoint.peer, other.peer);
-      this.#drop(connection, endpoint, 0, latency + jitter);
-    }
-  }
-
-  #announce(endpoint: Endpoint): void {
-    if (endpoint.announcing || endpoint.events === null) return;
-    endpoint.announcing = true;
-    endpoint.life.schedule(0, 'network/peers', () => {
-      endpoint.announcing = false;
-      endpoint.events?.peers([...endpoint.connections.keys()].sort());
-    });
+  /** A handshake needs both directions, but one that only loses things does not show yet. */
+  #reachable(a: PeerId, b: PeerId): boolean {
+    const [there, back] = [this.#passage(this.#linkOf(a, b)), this.#passage(this.#linkOf(b, a))];
+    return there !== 'clogged' && back !== 'clogged' && (there === 'open' || back === 'open');
   }
 }
 
-function otherEnd(connection: Connection, end: Endpoint): Endpoint {
-  const [a, b] = connection.ends;
-  return end === a ? b : a;
+function covers(among: ReadonlySet<PeerId> | null, link: Link): boolean {
+  return among === null || (among.has(link.from) && among.has(link.to));
 }

@@ -14,7 +14,8 @@ export type Tear =
 
 export const ALL_TEARS: readonly Tear[] = ['lose', 'keep', 'prefix', 'sectors'];
 
-const SECTOR = 4096;
+/** Bytes that a disk writes as one. */
+export const SECTOR = 4096;
 
 /** One file as a disk holds it: what a process reads, and how much of that would survive a power cut. */
 export class PlatterFile {
@@ -25,7 +26,10 @@ export class PlatterFile {
   /** What the disk still holds behind that prefix after a truncation that was not synced. */
   #behind: Uint8Array | null = null;
   #named = false;
-  #dropped = false;
+  /** What stood under this name before it was replaced; `null` when it never was. */
+  previous: Uint8Array | null = null;
+  /** Stretches that a failed sync dropped: read from memory until the power goes, and never written. */
+  #dropped: [from: number, to: number][] = [];
 
   /** A file with durable content. */
   static of(bytes: Uint8Array): PlatterFile {
@@ -72,6 +76,7 @@ export class PlatterFile {
       this.#synced = size;
     }
     this.#size = size;
+    this.#dropped = this.#dropped.flatMap(([from, to]) => (from < size ? [[from, Math.min(to, size)]] : []));
   }
 
   sync(): void {
@@ -80,14 +85,26 @@ export class PlatterFile {
     this.#named = true;
   }
 
-  /** A sync that failed: what was not durable never will be, whatever later syncs say. */
+  /**
+   * A sync that failed: what was not durable never will be, whatever later syncs say, for the system takes its pages for
+   * clean (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020). Readers still see it until the power goes.
+   */
   drop(): void {
-    this.#dropped = true;
+    if (this.#synced < this.#size) this.#dropped.push([this.#synced, this.#size]);
+    this.#synced = this.#size;
+  }
+
+  /** Overwrites bytes that exist, durably; what would lie behind the end is left out. */
+  overwrite(offset: number, bytes: Uint8Array): void {
+    if (offset < 0 || offset >= this.#size) return;
+    this.#bytes.set(bytes.subarray(0, this.#size - offset), offset);
   }
 
   /** Inverts one bit, durably. */
   flip(offset: number, bit: number): void {
-    if (offset < 0 || offset >= this.#size) throw new RangeError(`no byte at ${offset} of ${this.#size}`);
+    if (!Number.isInteger(offset) || offset < 0 || offset >= this.#size) {
+      throw new RangeError(`no byte at ${offset} of ${this.#size}`);
+    }
     this.#bytes[offset] = (this.#bytes[offset] ?? 0) ^ (1 << (bit & 7));
   }
 
@@ -100,10 +117,17 @@ export class PlatterFile {
     if (this.#behind !== null && undone) {
       this.#size = this.#synced;
       this.append(this.#behind);
-    } else this.#tear(stream, this.#dropped ? 'lose' : tear);
-    this.#dropped = false;
+    } else this.#tear(stream, tear);
+    this.#loseDropped();
     this.sync();
     return true;
+  }
+
+  #loseDropped(): void {
+    for (const [from, to] of this.#dropped.splice(0).reverse()) {
+      if (to >= this.#size) this.#size = Math.min(this.#size, from);
+      else this.#bytes.fill(0, from, to);
+    }
   }
 
   #tear(stream: Stream, tear: Tear): void {

@@ -30,6 +30,49 @@ function splitmix32(seed: number): () => number {
   };
 }
 
+/** The finalizer of MurmurHash3: every bit of the input moves every bit of the output. */
+function scramble(word: number): number {
+  let z = word;
+  z = Math.imul(z ^ (z >>> 16), 0x85eb_ca6b);
+  z = Math.imul(z ^ (z >>> 13), 0xc2b2_ae35);
+  return (z ^ (z >>> 16)) >>> 0;
+}
+
+/**
+ * Random numbers by counter: the `index`-th number of a domain is a function of (seed, domain, index) and of nothing else. Leaving
+ * one draw out moves no other, which a running {@link Stream} cannot give.
+ */
+export class Draws {
+  readonly #first: number;
+  readonly #second: number;
+  #index = 0;
+
+  constructor(seed: number, domain: string) {
+    const next = splitmix32(Math.imul(seed | 0, 0x9e37_79b1) ^ Math.floor(seed / 0x1_0000_0000) ^ digestText(domain));
+    // Two domains whose 32-bit digests collide still differ in the second key.
+    this.#first = next();
+    this.#second = (next() ^ digestText(`${domain}/${domain.length}`)) >>> 0;
+  }
+
+  /** The next number of this domain, uniform in [0, 1), a multiple of 2^-53. */
+  next(): number {
+    return this.at(this.#index++);
+  }
+
+  /** The number at `index`, from 0 to 2^53 - 1; moves no counter. */
+  at(index: number): number {
+    const low = scramble(this.#first ^ Math.imul(index | 0, 0x9e37_79b9) ^ Math.floor(index / 0x1_0000_0000));
+    const high = scramble(Math.imul(low ^ this.#second, 0x2c1b_3c6d) + (index | 0));
+    return ((high >>> 5) * 0x400_0000 + ((low ^ Math.imul(high, 0x297a_2d39)) >>> 6)) / 0x20_0000_0000_0000;
+  }
+}
+
+/** Where a lane of events stands among those of the same time (µs), as the seed has it: a 32-bit integer without sign. */
+export function saltOf(seed: number, lane: number, time: number): number {
+  const low = scramble((seed | 0) ^ Math.imul(time | 0, 0x9e37_79b9) ^ Math.floor(time / 0x1_0000_0000));
+  return scramble(low ^ Math.imul(lane, 0x2c1b_3c6d) ^ Math.floor(seed / 0x1_0000_0000));
+}
+
 function rotateLeft(value: number, bits: number): number {
   return (value << bits) | (value >>> (32 - bits));
 }

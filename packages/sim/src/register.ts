@@ -20,6 +20,8 @@ import {
   nullable,
   QuorateError,
   type Receipt,
+  type SnapshotCapability,
+  type SnapshotInfo,
   type Store,
   struct,
   type TxAdmission,
@@ -94,6 +96,31 @@ const contentCodec: Codec<Content> = struct<{ height: Height; block: Digest; row
 }) as Codec<Content>;
 
 const CONTENT = new TextEncoder().encode('content');
+const LAST_HEIGHT = 10 ** 12 - 1;
+
+function snapshotKey(height: Height): Uint8Array {
+  return new TextEncoder().encode(`snapshot/${String(height).padStart(12, '0')}`);
+}
+
+function halvesOf(value: Uint8Array): Uint8Array[] {
+  const middle = value.length >> 1;
+  return [value.slice(0, middle), value.slice(middle)];
+}
+
+function infoOf(value: Uint8Array): SnapshotInfo {
+  const { height } = decode(contentCodec, value);
+  const digest = toHex(sha256(concatBytes(...halvesOf(value).map((half) => sha256(half)))));
+  return { height, format: 1, chunks: 2, digest, metadata: new Uint8Array() };
+}
+
+function readContent(value: Uint8Array): Content | null {
+  try {
+    return decode(contentCodec, value);
+  } catch (error) {
+    if (isQuorateError(error)) return null;
+    throw error;
+  }
+}
 
 export interface RegisterOptions {
   readonly speculative: boolean;
@@ -111,15 +138,17 @@ export class Register implements Application {
   readonly #store: Store;
   readonly #committed: Committed;
   readonly #candidates = new Map<Digest, Content>();
+  readonly snapshots: SnapshotCapability;
   #content: Content;
 
   constructor({ speculative }: RegisterOptions, parts: { readonly store: Store; readonly committed: Committed }) {
-    this.capabilities = { speculative, rollback: false, snapshots: false, extensions: false };
+    this.capabilities = { speculative, rollback: false, snapshots: true, extensions: false };
     this.#store = parts.store;
     this.#committed = parts.committed;
     const stored = parts.store.get(CONTENT);
     this.#content =
       stored === undefined ? { height: 0, block: ZERO_DIGEST, rows: [], punished: [] } : decode(contentCodec, stored);
+    this.snapshots = this.#snapshots();
   }
 
   async info() {
@@ -134,7 +163,7 @@ export class Register implements Application {
   }
 
   async checkTx(tx: Uint8Array): Promise<TxAdmission> {
-    const entry = readEntry(tx);
+    const entry = readRegisterTransaction(tx);
     if (entry === null) return { kind: 'rejected', reason: 'not a transaction of the register' };
     const last = nonceOf(this.#content, entry.sender);
     if (entry.nonce <= last) return { kind: 'rejected', reason: `nonce ${entry.nonce} was used` };
@@ -152,7 +181,7 @@ export class Register implements Application {
     const chosen: Uint8Array[] = [];
     let left = maxBytes;
     for (const tx of candidates) {
-      const entry = readEntry(tx);
+      const entry = readRegisterTransaction(tx);
       if (entry === null || tx.length > left) continue;
       if (entry.nonce !== nonceOf(state, entry.sender) + 1) continue;
       if (entry.expiry !== null && entry.expiry < context.height) continue;
@@ -164,7 +193,7 @@ export class Register implements Application {
   }
 
   async processProposal(block: ApplicationBlock) {
-    const bad = block.transactions.findIndex((tx) => readEntry(tx) === null);
+    const bad = block.transactions.findIndex((tx) => readRegisterTransaction(tx) === null);
     return bad < 0
       ? ({ kind: 'valid' } as const)
       : ({ kind: 'invalid', reason: `transaction ${bad} is not one of the register` } as const);
@@ -176,7 +205,7 @@ export class Register implements Application {
     const updates: ValidatorUpdate[] = [];
     const events: AppEvent[] = [];
     for (const tx of block.transactions) {
-      const entry = readEntry(tx);
+      const entry = readRegisterTransaction(tx);
       const late = entry?.expiry !== null && entry !== null && entry.expiry < block.height;
       if (entry === null || late || entry.nonce !== nonceOf(state, entry.sender) + 1) {
         receipts.push({ code: 1, log: late ? 'expired' : 'wrong nonce', events: [], data: new Uint8Array() });
@@ -222,6 +251,46 @@ export class Register implements Application {
     await this.#store.close();
   }
 
+  /** A snapshot is the content as it is stored, in two chunks. */
+  #snapshots(): SnapshotCapability {
+    let offered: { readonly info: SnapshotInfo; readonly root: Digest; readonly chunks: Uint8Array[] } | null = null;
+    return {
+      take: async (keep) => {
+        const value = encode(contentCodec, this.#content);
+        await this.#store.write([{ key: snapshotKey(this.#content.height), value }]);
+        const old = this.#taken().slice(0, -keep);
+        if (old.length > 0) await this.#store.write(old.map(([key]) => ({ key, value: null })));
+      },
+      list: async () => this.#taken().map(([, value]) => infoOf(value)),
+      load: async (height, _format, chunk) => {
+        const value = this.#store.get(snapshotKey(height));
+        return value === undefined ? null : (halvesOf(value)[chunk] ?? null);
+      },
+      offer: async (info, { stateRoot }) => {
+        offered = { info, root: stateRoot, chunks: [] };
+        return info.chunks === 2 ? 'accept' : 'reject';
+      },
+      apply: async (chunk, bytes) => {
+        if (offered === null || chunk !== offered.chunks.length) return 'bad';
+        offered.chunks.push(bytes);
+        if (offered.chunks.length < 2) return 'more';
+        const value = concatBytes(...offered.chunks);
+        const content = readContent(value);
+        if (content === null || rootOf(content) !== offered.root) {
+          offered.chunks.pop();
+          return 'bad';
+        }
+        await this.#store.write([{ key: CONTENT, value }]);
+        this.#content = content;
+        return 'done';
+      },
+    };
+  }
+
+  #taken(): (readonly [Uint8Array, Uint8Array])[] {
+    return [...this.#store.range({ from: snapshotKey(0), to: snapshotKey(LAST_HEIGHT) })];
+  }
+
   #parentOf(parent: BlockRef): Content {
     if (parent.digest === this.#content.block) return this.#content;
     const candidate = this.#candidates.get(parent.digest);
@@ -230,7 +299,8 @@ export class Register implements Application {
   }
 }
 
-function readEntry(tx: Uint8Array): Entry | null {
+/** What the bytes of a transaction say, or null when they say nothing. */
+export function readRegisterTransaction(tx: Uint8Array): Entry | null {
   try {
     return decode(entryCodec, tx);
   } catch (error) {

@@ -1,6 +1,12 @@
 import { compareBytes } from '@quorate/kernel';
 
-type Entry = readonly [key: Uint8Array, value: Uint8Array];
+/** One entry. The bytes belong to the map. */
+export interface Entry {
+  readonly key: Uint8Array;
+  value: Uint8Array;
+  /** The value before the last change: what a stale read would give. */
+  previous: Uint8Array | null;
+}
 
 const CHUNK = 256;
 
@@ -9,36 +15,59 @@ export class SortedMap {
   /** Never holds an empty chunk. */
   #chunks: Entry[][] = [];
   #bytes = 0;
+  #size = 0;
 
   /** Bytes of all keys and values. */
   get bytes(): number {
     return this.#bytes;
   }
 
+  /** Number of entries. */
+  get size(): number {
+    return this.#size;
+  }
+
   get(key: Uint8Array): Uint8Array | undefined {
+    return this.entry(key)?.value;
+  }
+
+  entry(key: Uint8Array): Entry | undefined {
     const chunk = this.#chunks[this.#chunkFor(key)];
     if (chunk === undefined) return undefined;
     const entry = chunk[lowerBound(chunk, key)];
-    return entry !== undefined && compareBytes(entry[0], key) === 0 ? entry[1] : undefined;
+    return entry !== undefined && compareBytes(entry.key, key) === 0 ? entry : undefined;
+  }
+
+  /** The entry at this place in the order. */
+  at(index: number): Entry | undefined {
+    let left = index;
+    for (const chunk of this.#chunks) {
+      if (left < chunk.length) return chunk[left];
+      left -= chunk.length;
+    }
+    return undefined;
   }
 
   set(key: Uint8Array, value: Uint8Array): void {
     const at = this.#chunkFor(key);
     const chunk = this.#chunks[at];
     if (chunk === undefined) {
-      this.#chunks.push([[key, value]]);
+      this.#chunks.push([{ key, value, previous: null }]);
       this.#bytes += key.length + value.length;
+      this.#size++;
       return;
     }
     const index = lowerBound(chunk, key);
     const present = chunk[index];
-    if (present !== undefined && compareBytes(present[0], key) === 0) {
-      chunk[index] = [key, value];
-      this.#bytes += value.length - present[1].length;
+    if (present !== undefined && compareBytes(present.key, key) === 0) {
+      this.#bytes += value.length - present.value.length;
+      present.previous = present.value;
+      present.value = value;
       return;
     }
-    chunk.splice(index, 0, [key, value]);
+    chunk.splice(index, 0, { key, value, previous: null });
     this.#bytes += key.length + value.length;
+    this.#size++;
     if (chunk.length > CHUNK) this.#chunks.splice(at + 1, 0, chunk.splice(CHUNK / 2));
   }
 
@@ -48,9 +77,10 @@ export class SortedMap {
     if (chunk === undefined) return;
     const index = lowerBound(chunk, key);
     const present = chunk[index];
-    if (present === undefined || compareBytes(present[0], key) !== 0) return;
+    if (present === undefined || compareBytes(present.key, key) !== 0) return;
     chunk.splice(index, 1);
-    this.#bytes -= present[0].length + present[1].length;
+    this.#bytes -= present.key.length + present.value.length;
+    this.#size--;
     if (chunk.length === 0) this.#chunks.splice(at, 1);
   }
 
@@ -70,11 +100,20 @@ export class SortedMap {
         if (reverse ? start > 0 || end > 0 : end < chunk.length) break;
         continue;
       }
-      const slice = chunk.slice(start, end);
-      if (reverse) slice.reverse();
-      for (const entry of slice.slice(0, limit - found.length)) found.push(entry);
+      const count = Math.min(end - start, limit - found.length);
+      for (let taken = 0; taken < count; taken++) {
+        const entry = chunk[reverse ? end - 1 - taken : start + taken];
+        if (entry !== undefined) found.push(entry);
+      }
     }
     return found;
+  }
+
+  /** A copy that shares no bytes. */
+  copy(): SortedMap {
+    const copy = new SortedMap();
+    for (const { key, value } of this.range({})) copy.set(key.slice(), value.slice());
+    return copy;
   }
 
   /** The last chunk whose first key is not above `key`; the first chunk when there is none. */
@@ -83,7 +122,7 @@ export class SortedMap {
     let high = this.#chunks.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      const first = this.#chunks[middle]?.[0]?.[0];
+      const first = this.#chunks[middle]?.[0]?.key;
       if (first !== undefined && compareBytes(first, key) <= 0) low = middle + 1;
       else high = middle;
     }
@@ -98,7 +137,7 @@ function lowerBound(chunk: readonly Entry[], key: Uint8Array): number {
   while (low < high) {
     const middle = (low + high) >> 1;
     const entry = chunk[middle];
-    if (entry !== undefined && compareBytes(entry[0], key) < 0) low = middle + 1;
+    if (entry !== undefined && compareBytes(entry.key, key) < 0) low = middle + 1;
     else high = middle;
   }
   return low;

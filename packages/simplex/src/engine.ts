@@ -14,6 +14,7 @@ import {
 import { considerNotarization, onCertified } from './accept.ts';
 import { onCertificateVerified, receiveCertificate } from './certificates.ts';
 import { onConflictVerified, onVotesVerified, receiveVote } from './collect.ts';
+import { copyInto } from './copy.ts';
 import { finalize } from './finalize.ts';
 import { epochOfMessage, type SimplexMessage } from './messages.ts';
 import { considerProposal, onJudged, onProposalVerified, receiveJustification, receiveProposal } from './notarize.ts';
@@ -40,10 +41,24 @@ export interface SimplexStatus extends EngineStatus {
  * Throws `config/invalid` when `options.self` is outside the set and `RangeError` for impossible durations.
  */
 export class Simplex implements Engine<SimplexMessage, SimplexRecord> {
+  readonly #options: SimplexOptions;
   readonly #state: State;
 
   constructor(options: SimplexOptions, parts: SimplexParts) {
+    this.#options = options;
     this.#state = new State(options, parts);
+  }
+
+  /** An engine of its own in the same state: for checkers, which try more than one next input. */
+  fork(): Simplex {
+    const fork = new Simplex(this.#options, this.#state.parts);
+    copyInto(fork.#state, this.#state);
+    return fork;
+  }
+
+  /** Everything this engine knows, to be read only: for checkers, which ask whether two engines are in the same state. */
+  get memory(): Readonly<State> {
+    return this.#state;
   }
 
   step(input: Input<SimplexMessage, SimplexRecord>): Output<SimplexMessage, SimplexRecord> {
@@ -247,7 +262,9 @@ export class Simplex implements Engine<SimplexMessage, SimplexRecord> {
     while (state.dirty && state.ended === null) {
       state.dirty = false;
       finalize(state); // S8
-      for (const round of [...state.open].sort((a, b) => a.view - b.view)) {
+      const open = [...state.open];
+      if (open.length > 1) open.sort((a, b) => a.view - b.view);
+      for (const round of open) {
         considerNotarization(state, round); // S5
         considerProposal(state, round); // S3
         if (!isOpen(state, round)) state.open.delete(round);

@@ -16,7 +16,7 @@ export function finalize(state: State): void {
 }
 
 function applyHighest(state: State): void {
-  if (state.forked) return;
+  if (state.forked || state.finalizations.size === 0) return;
   const views = [...state.finalizations.keys()].sort((a, b) => b - a);
   for (const view of views) {
     const certificate = state.finalizations.get(view);
@@ -53,8 +53,8 @@ function raiseFloor(state: State, block: Block, certificate: Certificate): void 
   state.floor = { block, view, certificate };
   state.tree.raise(block.ref);
   state.leaders.forget(view);
-  for (const held of [...state.rounds.keys()]) if (held <= view) forgetRound(state, held);
-  for (const [held, waiting] of [...state.finalizations]) {
+  for (const held of state.rounds.keys()) if (held <= view) forgetRound(state, held);
+  for (const [held, waiting] of state.finalizations) {
     if (held > view) continue;
     state.finalizations.delete(held);
     // It waited for its block and was compared with less than what is final now.

@@ -1,14 +1,15 @@
 import {
   blockOf,
   type Certificate,
+  type Codec,
   certificateCodec,
   type Digest,
-  encode,
   equalBytes,
   type Header,
-  justificationDigest,
   type StatementKind,
+  toHex,
   type View,
+  withEncoding,
 } from '@quorate/kernel';
 import { shapeFault } from './certificates.ts';
 import type { State } from './state.ts';
@@ -18,10 +19,18 @@ export function digestOf(
   state: State,
   certificates: readonly Certificate[],
 ): { readonly digest: Digest; readonly bytes: number } {
-  const encoded = certificates.map((certificate) => encode(certificateCodec, certificate));
-  const bytes = encoded.reduce((sum, one) => sum + one.length, 0);
-  return { digest: justificationDigest(state.parts.hash, encoded), bytes };
+  return withEncoding(oneAfterAnother, certificates, (bytes) => ({
+    digest: toHex(state.parts.hash(bytes)),
+    bytes: bytes.length,
+  }));
 }
+
+/** What `justificationDigest` of the kernel hashes. */
+const oneAfterAnother: Pick<Codec<readonly Certificate[]>, 'write'> = {
+  write: (to, certificates) => {
+    for (const certificate of certificates) certificateCodec.write(to, certificate);
+  },
+};
 
 /**
  * S2: whether certificates are what a header needs: the parent's Notarization or Finalization (none for view 0, which is

@@ -78,6 +78,19 @@ describe('S3: notarizing', () => {
   });
 });
 
+describe('a second proposal after a restart', () => {
+  it('S5: shows that the leader equivocates, and is not judged itself', () => {
+    const s = new Script().start().block('A', 'G', 1).propose('A').judge('valid').restart();
+    s.block('B', 'G', 1, { height: 7 }).propose('B').receive('notarize', 1, 'A');
+    expect(s.everSaid('sign finalize 1') || s.everSaid('sign nullify 1')).toBe(false);
+  });
+
+  it('binds nothing when it is the first again', () => {
+    const s = new Script().start().block('A', 'G', 1).propose('A').judge('valid').restart();
+    expect(s.propose('A').receive('notarize', 1, 'A').everSaid('sign finalize 1 A')).toBe(true);
+  });
+});
+
 describe('the header', () => {
   const rejected = (fields: object): boolean => {
     const s = new Script().start().block('B', 'G', 1, fields).propose('B');

@@ -3,7 +3,6 @@ import {
   blockOf,
   blockOfHeader,
   type Certificate,
-  emptyRoot,
   type Header,
   type PeerId,
   type Statement,
@@ -143,6 +142,13 @@ export function onProposalVerified(
     return;
   }
   round.tally.markVerified(checked.vote);
+  const first = round.proposal?.block.ref.digest ?? null;
+  if (first !== null && first !== checked.proposal.block.ref.digest) {
+    // S5: the first one came before a restart, after which its leader's vote is no longer in its slot. It alone is judged.
+    round.equivocated = true;
+    count(state, round, checked.vote.statement);
+    return;
+  }
   if (round.proposal === null) {
     round.proposal = checked.proposal;
     state.cancelTimer(`${round.view}/leader`);
@@ -264,7 +270,7 @@ function executionRule(
   parent: Header,
   justification: readonly Certificate[],
 ): 'valid' | 'invalid' | 'judge' {
-  const nothing = emptyRoot(state.parts.hash);
+  const { nothing } = state;
   const empty =
     header.txRoot === nothing &&
     header.evidenceRoot === nothing &&

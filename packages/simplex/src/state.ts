@@ -6,6 +6,7 @@ import {
   type Digest,
   type Effect,
   type Epoch,
+  emptyRoot,
   type Hash,
   type Height,
   type Millis,
@@ -51,6 +52,8 @@ export interface SimplexOptions {
   readonly timing: Partial<Timing> & Pick<Timing, 'delta'>;
   /** Votes are kept up to so many views ahead. Default 64. */
   readonly window?: number;
+  /** Who leads, in place of the schedule by weight: for simulations that choose it. Must be the same for all. */
+  readonly leaders?: (view: View) => SignerIndex;
   /** A larger justification is left out of its proposal and asked for by digest. Default 1 MiB. */
   readonly maxJustificationBytes?: number;
 }
@@ -103,6 +106,8 @@ export class State {
   readonly chainId: string;
   readonly validators: ValidatorSet;
   readonly validatorsRoot: Digest;
+  /** The root of no transactions and no evidence. */
+  readonly nothing: Digest;
   readonly self: SignerIndex | null;
   readonly lastHeight: Height;
   readonly speculative: boolean;
@@ -111,7 +116,7 @@ export class State {
   readonly window: number;
   readonly maxJustificationBytes: number;
   readonly parts: SimplexParts;
-  readonly leaders: LeaderSchedule;
+  readonly leaders: Pick<LeaderSchedule, 'at' | 'forget'>;
 
   now: Millis = 0;
   persist: SimplexRecord[] = [];
@@ -133,7 +138,7 @@ export class State {
   readonly rounds = new Map<View, Round>();
   /** Rounds in which a proposal or a Notarization waits for something. */
   readonly open = new Set<Round>();
-  readonly tree: BlockTree;
+  tree: BlockTree;
 
   readonly requests = new Map<RequestId, Pending>();
   readonly fetching = new Map<Digest, { readonly ref: BlockRef; readonly hint: readonly PeerId[] }>();
@@ -150,13 +155,14 @@ export class State {
   readonly dropped = new Map<string, number>();
   /** Statements that the signing gate refused, newest last. */
   readonly refusals: { readonly statement: Statement; readonly reason: string }[] = [];
-  #nextRequest: RequestId = 1;
+  nextRequest: RequestId = 1;
 
   constructor(options: SimplexOptions, parts: SimplexParts) {
     this.epoch = options.epoch;
     this.chainId = options.chainId;
     this.validators = options.validators;
     this.validatorsRoot = options.validators.root(parts.hash);
+    this.nothing = emptyRoot(parts.hash);
     this.self = options.self;
     this.lastHeight = options.lastHeight;
     this.speculative = options.speculative;
@@ -179,7 +185,10 @@ export class State {
     }
     this.finals.set(floorView, floor.ref.digest);
     this.view = floorView;
-    this.leaders = new LeaderSchedule(this.validators, options.epochStart, parts.hash);
+    this.leaders =
+      options.leaders === undefined
+        ? new LeaderSchedule(this.validators, options.epochStart, parts.hash)
+        : { at: options.leaders, forget: () => {} };
     if (floorView > 0) this.leaders.forget(floorView);
     this.tree = new BlockTree({ digest: floor.ref.digest, view: floorView });
     this.heard = this.validators.members.map(() => 0);
@@ -219,7 +228,7 @@ export class State {
   }
 
   request(pending: Pending): RequestId {
-    const id = this.#nextRequest++;
+    const id = this.nextRequest++;
     this.requests.set(id, pending);
     return id;
   }
@@ -279,5 +288,6 @@ function isOneOf<K extends Pending['kind']>(
   pending: Pending,
   kinds: readonly K[],
 ): pending is Extract<Pending, { kind: K }> {
-  return kinds.some((kind) => kind === pending.kind);
+  for (const kind of kinds) if (kind === pending.kind) return true;
+  return false;
 }

@@ -1,5 +1,4 @@
 import {
-  blockOf,
   type SignerIndex,
   type Statement,
   type StatementKind,
@@ -12,21 +11,37 @@ import {
 interface Ballot {
   readonly statement: Statement;
   weight: number;
-  readonly votes: Map<SignerIndex, { readonly vote: Vote; verified: boolean }>;
+  votes: Held[];
   /** A check of its votes is under way. */
   checking: boolean;
+}
+
+interface Held {
+  readonly vote: Vote;
+  readonly ballot: Ballot;
+  verified: boolean;
 }
 
 export type Admission =
   | { readonly kind: 'added' | 'repeated' | 'blocked' }
   | { readonly kind: 'conflict'; readonly first: Vote };
 
+const ADDED: Admission = { kind: 'added' };
+const REPEATED: Admission = { kind: 'repeated' };
+const BLOCKED: Admission = { kind: 'blocked' };
+
 /** S4: the votes of one view. One slot per signer and kind; a second different vote never overwrites and is not counted. */
 export class Tally {
   readonly #validators: ValidatorSet;
-  readonly #slots = new Map<string, Vote>();
-  readonly #blocked = new Set<string>();
-  readonly #ballots = new Map<string, Ballot>();
+  readonly #slots: Readonly<Record<StatementKind, Map<SignerIndex, Held>>> = {
+    notarize: new Map(),
+    nullify: new Map(),
+    finalize: new Map(),
+  };
+  /** Slots that take nothing more: hardly ever one. */
+  #blocked: { readonly kind: StatementKind; readonly signer: SignerIndex }[] = [];
+  /** In the order of their first votes: one for each kind unless somebody misbehaves. */
+  #ballots: Ballot[] = [];
 
   constructor(validators: ValidatorSet) {
     this.#validators = validators;
@@ -34,27 +49,29 @@ export class Tally {
 
   /** Offers a vote whose signer is its authenticated sender. */
   add(vote: Vote): Admission {
-    const slot = slotOf(vote.statement.kind, vote.signer);
-    if (this.#blocked.has(slot)) return { kind: 'blocked' };
-    const first = this.#slots.get(slot);
+    const { statement, signer } = vote;
+    if (this.#isBlocked(statement.kind, signer)) return BLOCKED;
+    const slots = this.#slots[statement.kind];
+    const first = slots.get(signer);
     if (first !== undefined) {
-      return sameStatement(first.statement, vote.statement) ? { kind: 'repeated' } : { kind: 'conflict', first };
+      return sameStatement(first.vote.statement, statement) ? REPEATED : { kind: 'conflict', first: first.vote };
     }
-    this.#slots.set(slot, vote);
-    const ballot = this.#ballot(vote.statement);
-    ballot.votes.set(vote.signer, { vote, verified: false });
-    ballot.weight += this.#validators.weightOf(vote.signer);
-    return { kind: 'added' };
+    const ballot = this.#ballot(statement);
+    const held: Held = { vote, ballot, verified: false };
+    slots.set(signer, held);
+    ballot.votes.push(held);
+    ballot.weight += this.#validators.weightOf(signer);
+    return ADDED;
   }
 
   /** The vote of a signer in its slot. */
   voteOf(kind: StatementKind, signer: SignerIndex): Vote | undefined {
-    return this.#slots.get(slotOf(kind, signer));
+    return this.#slots[kind].get(signer)?.vote;
   }
 
   /** Weight behind a statement, checked or not. */
   weightFor(statement: Statement): number {
-    return this.#ballots.get(keyOf(statement))?.weight ?? 0;
+    return this.#find(statement)?.weight ?? 0;
   }
 
   /** Begins a check of what was not checked yet: the votes to check, or `null` when a check is under way already. */
@@ -62,7 +79,9 @@ export class Tally {
     const ballot = this.#ballot(statement);
     if (ballot.checking) return null;
     ballot.checking = true;
-    return [...ballot.votes.values()].filter((held) => !held.verified).map((held) => held.vote);
+    const votes: Vote[] = [];
+    for (const held of ballot.votes) if (!held.verified) votes.push(held.vote);
+    return votes;
   }
 
   endCheck(statement: Statement): void {
@@ -70,50 +89,78 @@ export class Tally {
   }
 
   markVerified(vote: Vote): void {
-    const held = this.#ballots.get(keyOf(vote.statement))?.votes.get(vote.signer);
+    const held = this.#slots[vote.statement.kind].get(vote.signer);
     if (held?.vote === vote) held.verified = true;
   }
 
   /** The checked votes of a statement when they weigh q, else `null`. */
   quorum(statement: Statement): Vote[] | null {
-    const ballot = this.#ballots.get(keyOf(statement));
+    const ballot = this.#find(statement);
     if (ballot === undefined) return null;
-    const votes = [...ballot.votes.values()].filter((held) => held.verified).map((held) => held.vote);
-    const weight = this.#validators.weightOfAll(votes.map((vote) => vote.signer));
+    const votes: Vote[] = [];
+    let weight = 0;
+    for (const { vote, verified } of ballot.votes) {
+      if (!verified) continue;
+      votes.push(vote);
+      weight += this.#validators.weightOf(vote.signer); // one slot per signer: none counts twice
+    }
     return weight >= this.#validators.quorum ? votes : null;
   }
 
   /** A bad signature: the slot is emptied and takes nothing more from this signer. */
   block(vote: Vote): void {
-    const slot = slotOf(vote.statement.kind, vote.signer);
-    this.#blocked.add(slot);
-    const held = this.#slots.get(slot);
-    if (held === undefined || !sameStatement(held.statement, vote.statement)) return;
-    this.#slots.delete(slot);
-    const ballot = this.#ballot(vote.statement);
-    if (ballot.votes.delete(vote.signer)) ballot.weight -= this.#validators.weightOf(vote.signer);
+    const { statement, signer } = vote;
+    if (!this.#isBlocked(statement.kind, signer)) this.#blocked.push({ kind: statement.kind, signer });
+    const held = this.#slots[statement.kind].get(signer);
+    if (held === undefined || !sameStatement(held.vote.statement, statement)) return;
+    this.#slots[statement.kind].delete(signer);
+    const { ballot } = held;
+    ballot.votes = ballot.votes.filter((other) => other !== held);
+    ballot.weight -= this.#validators.weightOf(signer);
   }
 
   /** Forgets the votes of a kind that a certificate replaced. */
   forget(kind: StatementKind): void {
-    for (const [key, ballot] of this.#ballots) if (ballot.statement.kind === kind) this.#ballots.delete(key);
-    for (const [slot, vote] of this.#slots) if (vote.statement.kind === kind) this.#slots.delete(slot);
+    this.#ballots = this.#ballots.filter((ballot) => ballot.statement.kind !== kind);
+    this.#slots[kind].clear();
+  }
+
+  /** The votes held, one for each signer and kind. */
+  votes(): Vote[] {
+    return this.#ballots.flatMap((ballot) => ballot.votes.map((held) => held.vote));
+  }
+
+  copy(): Tally {
+    const copy = new Tally(this.#validators);
+    copy.#blocked = [...this.#blocked];
+    for (const ballot of this.#ballots) {
+      const own: Ballot = { ...ballot, votes: [] };
+      copy.#ballots.push(own);
+      for (const held of ballot.votes) {
+        const mine: Held = { ...held, ballot: own };
+        own.votes.push(mine);
+        copy.#slots[own.statement.kind].set(held.vote.signer, mine);
+      }
+    }
+    return copy;
+  }
+
+  #isBlocked(kind: StatementKind, signer: SignerIndex): boolean {
+    return this.#blocked.length > 0 && this.#blocked.some((slot) => slot.kind === kind && slot.signer === signer);
+  }
+
+  #find(statement: Statement): Ballot | undefined {
+    for (const ballot of this.#ballots) {
+      if (ballot.statement === statement || sameStatement(ballot.statement, statement)) return ballot;
+    }
+    return undefined;
   }
 
   #ballot(statement: Statement): Ballot {
-    const key = keyOf(statement);
-    const known = this.#ballots.get(key);
+    const known = this.#find(statement);
     if (known !== undefined) return known;
-    const ballot: Ballot = { statement, weight: 0, votes: new Map(), checking: false };
-    this.#ballots.set(key, ballot);
+    const ballot: Ballot = { statement, weight: 0, votes: [], checking: false };
+    this.#ballots.push(ballot);
     return ballot;
   }
-}
-
-function slotOf(kind: StatementKind, signer: SignerIndex): string {
-  return `${kind}/${signer}`;
-}
-
-function keyOf(statement: Statement): string {
-  return `${statement.kind}/${blockOf(statement) ?? ''}`;
 }

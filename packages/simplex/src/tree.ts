@@ -21,6 +21,19 @@ export class BlockTree {
     this.#root = root;
   }
 
+  /** The blocks known above the floor, and which of their bodies are durable here. */
+  entries(): { readonly block: Block; readonly available: boolean }[] {
+    return [...this.#nodes.values()];
+  }
+
+  copy(): BlockTree {
+    const copy = new BlockTree(this.#root);
+    for (const [digest, node] of this.#nodes) copy.#nodes.set(digest, { ...node });
+    for (const [digest, children] of this.#children) copy.#children.set(digest, [...children]);
+    copy.#unrooted = this.#unrooted;
+    return copy;
+  }
+
   /** Whether only blocks that connect to the floor find room. */
   get isFull(): boolean {
     return this.#unrooted >= MAX_UNROOTED;

@@ -46,16 +46,18 @@ export async function openGate(options: GateOptions, parts: GateParts): Promise<
       log('warn', `${others} of what this key signed: observing until the next epoch boundary`, { file: name });
     }
   }
-  const file = await disk.openFile(name);
-  if (file.size() > MAX_LOG_BYTES) throw new QuorateError('gate/corrupt', `${name} has ${file.size()} bytes`);
-  const { records, length } = readRecords(name, await file.read(0, file.size()));
+  const found = await disk.openFile(name);
+  if (found.size() > MAX_LOG_BYTES) throw new QuorateError('gate/corrupt', `${name} has ${found.size()} bytes`);
+  const { records, length } = readRecords(name, await found.read(0, found.size()));
   const { marks, barrier } = replay(owner, name, records);
-  if (length < file.size()) {
+  if (length < found.size()) {
     log('warn', 'signing gate: cut an incomplete last record, which nobody was answered', { file: name, length });
-    await file.truncate(length);
   }
-  // What a killed process left in the system's cache was read like the rest: it must be durable before it is relied on.
-  await file.sync();
+  await found.close();
+  // What a killed process left in the system's cache was read like the rest: it must be durable before it is relied on. Another
+  // sync does not make it so where an earlier one failed, for the system then takes those pages for written. A new file does.
+  await disk.replaceFile(name, snapshot(owner, barrier, marks));
+  const file = await disk.openFile(name);
   const gate = new SigningGate(options, { ...parts, file, marks, barrier });
   if (options.allowFresh !== 'operator' || !barrier.silent) return gate;
   log('warn', 'an operator vouches that this key never signed: its silence ends', { file: name });

@@ -25,8 +25,9 @@ describe('a validator that is a quorum by itself', () => {
     cluster.load(40);
     await cluster.reaches(10);
     for (const index of [0, 1]) cluster.member(index).machine.crash();
-    const { machine } = cluster.member(0);
+    const { machine, name } = cluster.member(0);
     for (const prefix of ['journal/', 'blocks', 'evidence', 'application']) machine.disk.lose(prefix);
+    cluster.checkers.forget(name);
     cluster.start(0);
     await cluster.world.runFor(60_000);
     const lone = () => machine.program?.replica.status();

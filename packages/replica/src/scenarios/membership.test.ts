@@ -21,11 +21,12 @@ describe('joining', () => {
     cluster.start();
     cluster.load(40);
     expect(await cluster.reaches(50, 120_000)).toBe(true);
-    const { machine } = cluster.member(1);
+    const { machine, name } = cluster.member(1);
     machine.crash();
     const gate = machine.disk.fileNames().filter((name) => name.startsWith('gate/'));
     const kept = gate.map((name) => [name, machine.disk.peek(name) ?? new Uint8Array()] as const);
     machine.disk.lose('');
+    cluster.checkers.forget(name);
     for (const [name, bytes] of kept) machine.disk.plant(name, bytes);
     cluster.start(1);
     expect(await cluster.advances(10, 60_000)).toBe(true);

@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { Boundaries } from './boundaries.ts';
+
+describe('boundaries', () => {
+  it('spring a trap once, at the effect it was set on, counted from where it was set', () => {
+    for (const side of ['before', 'after'] as const) {
+      const boundaries = new Boundaries();
+      const seen: string[] = [];
+      const pass = (kind: string, effect: boolean): void => {
+        if (!boundaries.begin(kind, effect)) return void seen.push(`died before ${kind}`);
+        seen.push(kind);
+        if (!boundaries.end(effect)) seen.push(`died after ${kind}`);
+      };
+      pass('append', true);
+      boundaries.arm(2, { counted: 'effects', side, spring: () => seen.push('sprung') });
+      pass('sync', true);
+      pass('read', false);
+      pass('batch', true);
+      pass('append', true);
+      expect(seen).toEqual(
+        side === 'before'
+          ? ['append', 'sync', 'read', 'sprung', 'died before batch', 'append']
+          : ['append', 'sync', 'read', 'batch', 'sprung', 'died after batch', 'append'],
+      );
+    }
+  });
+
+  it('count reads too when asked to', () => {
+    const boundaries = new Boundaries();
+    boundaries.arm(2, { counted: 'operations', side: 'before', spring: () => {} });
+    expect([boundaries.begin('append', true), boundaries.end(true), boundaries.begin('read', false)]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect([boundaries.effects, boundaries.operations]).toEqual([1, 2]);
+  });
+
+  it('refuse to be counted from 0', () => {
+    expect(() => new Boundaries().arm(0, { counted: 'effects', side: 'after', spring: () => {} })).toThrow(RangeError);
+  });
+});

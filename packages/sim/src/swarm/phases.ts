@@ -1,0 +1,100 @@
+import { Temperature } from '../checkers/temperature.ts';
+import type { Cluster } from '../cluster.ts';
+import type { LinkOptions } from '../link.ts';
+import { type Configuration, LEAST_HEIGHTS } from './configuration.ts';
+import type { Faults } from './faults.ts';
+import { coreOf, isQuorate, type Progress, promiseOf } from './liveness.ts';
+
+/** Between two looks at a running network, in virtual ms. */
+export const LOOK = 100;
+
+/** A run under way. */
+export interface Run {
+  readonly cluster: Cluster;
+  readonly configuration: Configuration;
+  readonly faults: Faults;
+  readonly views: Views;
+}
+
+/** The liveness phase. Returns why the core made no progress, or null. */
+export async function heal({ cluster, configuration, faults, views }: Run): Promise<string | null> {
+  const { world, network, checkers, members } = cluster;
+  const stream = world.stream('core');
+  const core = coreOf(cluster, faults.damage.maimed, stream);
+  const rest = members.flatMap((_, index) => (core.includes(index) ? [] : [index]));
+  const abandoned = rest.length > 0 && stream.chance(0.5);
+  faults.end(!abandoned);
+  const calm: Partial<LinkOptions> = { loss: 0, corrupt: 0, duplicate: 0, replay: 0, spike: 0 };
+  if (!abandoned) network.setLinks(calm);
+  const peers = core.map((index) => cluster.member(index).peer);
+  for (const from of peers) for (const to of peers) if (from !== to) network.setLink(from, to, calm);
+  network.stabilise({ at: world.elapsed, delta: configuration.delta, among: peers });
+  for (const index of abandoned ? core : members.keys()) faults.heal(index);
+  if (!isQuorate(cluster, core)) return null;
+  const promise = promiseOf(cluster, configuration, core);
+  const stall = await keeps(promise, { cluster, views });
+  if (stall !== null) return stall;
+  // Heights that the run lacks come quickly now.
+  for (let left = 60; left > 0 && checkers.height < LEAST_HEIGHTS + 1; left--) {
+    await world.runFor(LOOK);
+    look({ cluster, views });
+  }
+  return null;
+}
+
+/** Waits for what a core promised. Returns how it broke the promise, or null. */
+export async function keeps(
+  { core, target, within, heat }: Progress,
+  run: Pick<Run, 'cluster' | 'views'>,
+): Promise<string | null> {
+  const { cluster, views } = run;
+  const temperature = new Temperature(heat);
+  const deadline = cluster.world.elapsed + within;
+  while (cluster.world.elapsed < deadline) {
+    if (core.every((index) => cluster.heightOf(index) >= target)) return null;
+    await cluster.world.runFor(LOOK);
+    look(run);
+    const hot = temperature.measure(cluster.checkers.height, views.most);
+    if (hot !== null) return `livelock: ${hot} views without a final block at height ${cluster.checkers.height}`;
+  }
+  const heights = core.map((index) => `${cluster.member(index).name} ${cluster.heightOf(index)}`).join(', ');
+  return `no progress to height ${target} within ${Math.round(within)} ms: ${heights}`;
+}
+
+/** What is looked at now and then. */
+export function look({ cluster, views }: Pick<Run, 'cluster' | 'views'>): void {
+  views.measure();
+  cluster.members.forEach((member, index) => {
+    const status = cluster.statusOf(index);
+    if (status !== null && !cluster.guises.has(member)) cluster.checkers.status(member.name, status);
+  });
+}
+
+/** Views entered so far by the busiest node, over all epochs. */
+export class Views {
+  readonly #cluster: Cluster;
+  #epoch = 0;
+  #view = 0;
+  #before = 0;
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
+
+  get most(): number {
+    return this.#before + this.#view;
+  }
+
+  measure(): void {
+    for (const [index, member] of this.#cluster.members.entries()) {
+      const status = this.#cluster.statusOf(index);
+      if (status === null || this.#cluster.guises.has(member)) continue;
+      if (status.epoch > this.#epoch) {
+        this.#before += this.#view;
+        this.#epoch = status.epoch;
+        this.#view = 0;
+      }
+      if (status.epoch === this.#epoch) this.#view = Math.max(this.#view, status.view);
+    }
+  }
+}

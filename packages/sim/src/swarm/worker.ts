@@ -1,0 +1,14 @@
+import { parentPort } from 'node:worker_threads';
+import type { Answer, Task } from './pool.ts';
+import { runSeed } from './run-seed.ts';
+
+// One thread of the pool: a seed in, its outcome out.
+
+parentPort?.on('message', ({ index, options }: Task) => {
+  const answer = (said: Answer): void => parentPort?.postMessage(said);
+  runSeed(options).then(
+    (outcome) => answer({ index, outcome }),
+    (error: unknown) =>
+      answer({ index, failure: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+  );
+});

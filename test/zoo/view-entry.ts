@@ -1,0 +1,91 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: patches are source text
+import { hostile, type Mutant, ROUGH } from './mutant.ts';
+
+const ENTER = 'packages/simplex/src/enter.ts';
+
+export const viewEntry: readonly Mutant[] = [
+  {
+    id: 'view/entered-without-certificate',
+    family: 'view entry',
+    rule: 'S1',
+    what: 'who nullifies a view enters the next without waiting for the Nullification',
+    file: 'packages/simplex/src/nullify.ts',
+    find: '  state.setTimer(`${round.view}/retry`, state.timing.retry);\n}\n\n/**\n * S6: a view that can',
+    replace:
+      '  state.setTimer(`${round.view}/retry`, state.timing.retry);\n  state.view += 1;\n  state.setTimer(`${state.view}/advance`, state.timing.delta);\n}\n\n/**\n * S6: a view that can',
+    under: ROUGH,
+  },
+  {
+    id: 'view/nullification-ignored',
+    family: 'view entry',
+    rule: 'S1',
+    what: 'a Nullification does not lead into the next view',
+    file: 'packages/simplex/src/certificates.ts',
+    find: "if (statement.kind === 'nullify') enter(state, statement.view + 1);",
+    replace: '',
+    under: ROUGH,
+  },
+  {
+    id: 'view/entered-step-by-step',
+    family: 'view entry',
+    rule: 'S1',
+    what: 'a certificate of a far view leads only one view ahead',
+    file: ENTER,
+    find: '  state.view = view;\n',
+    replace: '  state.view += 1;\n',
+    under: ROUGH,
+  },
+  {
+    id: 'view/goes-back',
+    family: 'view entry',
+    rule: 'S1: views only increase',
+    what: 'a late certificate of an earlier view leads back to it',
+    file: ENTER,
+    find: 'if (view <= state.view) return;',
+    replace: 'if (view === state.view) return;',
+    under: ROUGH,
+  },
+  {
+    id: 'view/no-advance-timer',
+    family: 'view entry',
+    rule: 'S1, S6',
+    what: 'nobody watches for a proposal that comes and is never notarized',
+    file: ENTER,
+    find: 'state.setTimer(`${view}/advance`, after.advance);',
+    replace: '',
+    under: hostile('withhold'),
+  },
+  {
+    id: 'view/no-leader-timer',
+    family: 'view entry',
+    rule: 'S1, S6',
+    what: 'nobody watches for a leader that never proposes',
+    file: ENTER,
+    find: 'if (round.proposal === null) state.setTimer(`${view}/leader`, after.leader);\n  state.setTimer(`${view}/advance`, after.advance);',
+    replace: 'if (round.proposal !== null) state.setTimer(`${view}/advance`, after.advance);',
+    under: hostile('silent'),
+  },
+  {
+    id: 'view/back-off-never-ends',
+    family: 'view entry',
+    rule: 'S9: reset only on finalization',
+    what: 'timeouts grow with the view and no finalization resets them',
+    file: 'packages/simplex/src/state.ts',
+    find: 'return Math.max(0, this.view - this.finalizedView - 1);',
+    replace: 'return 4 * this.view;',
+    under: ROUGH,
+    unproven: true,
+  },
+  {
+    id: 'view/back-off-without-cap',
+    family: 'view entry',
+    rule: 'S9',
+    what: 'timeouts double with every view without finalization, at once and without a cap',
+    file: 'packages/simplex/src/timing.ts',
+    find: 'const scale = timing.alpha ** Math.max(0, viewsSinceFinalized - PATIENCE_VIEWS);\n  const capped = (base: Millis): Millis => Math.ceil(Math.min(base * scale, Math.max(timing.maxTimeout, base)));',
+    replace:
+      'const scale = 3 ** viewsSinceFinalized;\n  const capped = (base: Millis): Millis => Math.ceil(base * scale);',
+    under: ROUGH,
+    unproven: true,
+  },
+];

@@ -1,0 +1,156 @@
+// Hunts: honest campaigns, and the search for a seed that shows a deliberate bug.
+import { pathToFileURL } from 'node:url';
+import { bundle, sourceDigest } from './bundle.mjs';
+import { Pool, runSeeds } from './pool.mjs';
+
+const SIMULATOR = 'packages/sim/src/index.ts';
+const ZOO = 'test/zoo/index.ts';
+const SHRINK = { maxSeconds: 60, maxRuns: 400 };
+
+/** Bundles of the simulator: the honest one, and one for each bug. */
+export class Simulators {
+  #sources;
+
+  constructor(sources) {
+    this.#sources = sources;
+  }
+
+  static async open() {
+    return new Simulators(sourceDigest());
+  }
+
+  /** URL of a module with these patches; see {@link bundle}. */
+  async module(patches = [], entry = SIMULATOR) {
+    return pathToFileURL(await bundle(entry, patches, this.#sources)).href;
+  }
+}
+
+/** Every deliberate bug, with the list of its patches. */
+export async function loadZoo(simulators) {
+  const { zoo } = await import(await simulators.module([], ZOO));
+  return zoo.map((mutant) => {
+    const { file, find, replace, and = [] } = mutant;
+    return { ...mutant, patches: [{ file, find, replace }, ...and] };
+  });
+}
+
+/** Whether a run shows that something is wrong; one that has no end shows nothing. */
+function shows({ failure }) {
+  return failure !== null && failure !== 'hang';
+}
+
+/** The options of a seed under the settings of a bug. */
+export function optionsFor({ under = {} }) {
+  return { mechanism: 'simplex', brief: true, ...under };
+}
+
+/** Runs honest code. */
+export async function honestCampaign(simulators, { seeds, workers }, say) {
+  const pool = new Pool(await simulators.module(), workers);
+  try {
+    const failures = [];
+    const sum = { wasted: 0, finalized: 0, events: 0 };
+    const each = (answer) => {
+      if (answer.failure !== null) failures.push({ seed: answer.seed, failure: answer.failure, detail: answer.detail });
+      if (answer.wasted !== null) sum.wasted++;
+      sum.finalized += answer.finalized ?? 0;
+      sum.events += answer.events ?? 0;
+      if (answer.seed % 50 === 0) say(`  seed ${answer.seed}: ${failures.length} failed, ${sum.wasted} wasted`);
+    };
+    const options = optionsFor({});
+    const { answers, seconds } = await runSeeds(pool, {
+      options,
+      from: 1,
+      count: seeds,
+      seconds: Number.POSITIVE_INFINITY,
+      workers,
+      each,
+    });
+    return { seeds: answers.length, failures, ...sum, seconds };
+  } finally {
+    await pool.close();
+  }
+}
+
+/**
+ * Seeds from 1 on until one shows the bug, and the code without it passes the same seed: honest code, or code that lacks only the
+ * defences which hide the bug.
+ */
+export async function hunt(simulators, mutant, { seconds, workers, shrinks }) {
+  const options = optionsFor(mutant);
+  const pool = new Pool(await simulators.module(mutant.patches), workers);
+  const control = new Pool(await simulators.module(mutant.and ?? []), 1);
+  const bug = { id: mutant.id, family: mutant.family, rare: mutant.rare ?? false };
+  let tried = 0;
+  let spent = 0;
+  try {
+    for (let from = 1; spent < seconds; ) {
+      const bounds = { options, from, count: 1_000_000, seconds: seconds - spent, workers };
+      const found = await runSeeds(pool, { ...bounds, stop: shows });
+      spent += found.seconds;
+      tried += found.answers.length;
+      const last = found.answers.at(-1);
+      if (last === undefined || !shows(last)) break;
+      const without = await control.run({ kind: 'run', options: { ...options, seed: last.seed } });
+      if (without.failure === null) {
+        const failing = { ...options, seed: last.seed };
+        const shrunk = shrinks
+          ? await pool.run({ kind: 'shrink', options: failing, bounds: SHRINK, hangMs: 180_000 })
+          : null;
+        const { seed, failure, detail, faults } = last;
+        return {
+          ...bug,
+          seed,
+          failure,
+          detail,
+          faults,
+          seeds: tried,
+          seconds: spent,
+          shrunk: shrunk?.small ? shrunk : null,
+        };
+      }
+      from = last.seed + 1; // it fails whatever the bug: it shows nothing
+    }
+    return { ...bug, seed: null, failure: null, detail: null, seeds: tried, seconds: spent, shrunk: null };
+  } finally {
+    await Promise.all([pool.close(), control.close()]);
+  }
+}
+
+/** The files of a caught bug, by name: of the shrunk run when there is one. */
+export async function tell(simulators, mutant, found, { lastMs }) {
+  const pool = new Pool(await simulators.module(mutant.patches), 1);
+  try {
+    const options = found.shrunk?.small ?? { ...optionsFor(mutant), seed: found.seed };
+    const about = { tag: mutant.id, what: mutant.what };
+    const { ms, ...files } = await pool.run({ kind: 'tell', options, about, code: `zoo ${mutant.id}`, lastMs });
+    return files;
+  } finally {
+    await pool.close();
+  }
+}
+
+/** Replays a trace on the code with a bug, or on honest code. */
+export async function retell(simulators, patches, text, { lastMs }) {
+  const pool = new Pool(await simulators.module(patches), 1);
+  try {
+    return await pool.run({ kind: 'replay', text, lastMs });
+  } finally {
+    await pool.close();
+  }
+}
+
+/** How many of the first seeds show a bug, by what they show. */
+export async function rateOf(simulators, mutant, { seeds, seconds, workers }) {
+  const pool = new Pool(await simulators.module(mutant.patches), workers);
+  try {
+    const { answers } = await runSeeds(pool, { options: optionsFor(mutant), from: 1, count: seeds, seconds, workers });
+    const caught = answers.filter(shows);
+    const classes = {};
+    for (const { failure } of caught) classes[failure] = (classes[failure] ?? 0) + 1;
+    const rate = answers.length === 0 ? 0 : caught.length / answers.length;
+    return { id: mutant.id, rare: mutant.rare ?? false, seeds: answers.length, caught: caught.length, rate, classes };
+  } finally {
+    await pool.close();
+  }
+}
