@@ -8,6 +8,7 @@ const SILENT = { flip: 0.001, misdirectedWrite: 0.002, misdirectedRead: 0.01, st
 
 describe('disks that misbehave, an operator who follows the messages', () => {
   let stops = 0;
+  const kinds = new Set<string>();
 
   it.each([1, 5])('stop their nodes with errors that say so, never with a wrong value, seed %i', async (seed) => {
     const { ends, dishonest, decisions, recovered } = await damagedRun({
@@ -18,10 +19,11 @@ describe('disks that misbehave, an operator who follows the messages', () => {
     expect(dishonest).toEqual([]);
     expect(recovered).toBe(true);
     stops += ends.length;
-    expect(new Set(decisions.map(({ choice }) => choice.kind)).size).toBeGreaterThan(3);
+    for (const { choice } of decisions) kinds.add(choice.kind);
   });
 
-  it('and some of them did stop', () => {
+  it('and did misbehave, and some nodes did stop', () => {
+    expect(kinds.size).toBeGreaterThan(3);
     expect(stops).toBeGreaterThan(0);
   });
 });
