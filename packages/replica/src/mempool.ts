@@ -11,6 +11,7 @@ import {
   toHex,
 } from '@quorate/kernel';
 import { Heap } from './heap.ts';
+import { type Entry, isBehindGap, lowestOf, positionOf, type Sender, startOf } from './mempool-sender.ts';
 
 export interface MempoolOptions {
   /** Bound of the transactions' bytes. */
@@ -50,29 +51,6 @@ export type AddResult =
   | { readonly kind: 'settled'; readonly id: Digest; readonly height: Height }
   /** `inadmissible`: the application says that no state admits it. */
   | { readonly kind: 'rejected'; readonly id: Digest; readonly reason: string; readonly inadmissible?: boolean };
-
-interface Entry {
-  readonly id: Digest;
-  readonly tx: Uint8Array;
-  readonly sender: Sender;
-  readonly nonce: bigint;
-  readonly priority: bigint;
-  readonly expiry: Height | null;
-  /** Order of arrival. */
-  readonly seq: number;
-  readonly since: Millis;
-  /** False once it left: the heap drops it when it comes up. */
-  present: boolean;
-}
-
-interface Sender {
-  readonly name: string;
-  /** In order of nonce. */
-  readonly entries: Entry[];
-  /** What the committed state wants next, as far as we know. */
-  next: bigint;
-  bytes: number;
-}
 
 /** A body spends this much more on each transaction than its bytes. */
 const LENGTH_PREFIX = 4;
@@ -464,40 +442,7 @@ function owned(tx: Uint8Array): Uint8Array {
   return 2 * tx.length < tx.buffer.byteLength ? new Uint8Array(tx) : tx;
 }
 
-/** Index of the sender's entry that a block may take next; past the end when there is none. */
-function startOf({ entries, next }: Sender): number {
-  const at = positionOf(entries, next);
-  return entries[at]?.nonce === next ? at : entries.length;
-}
-
-/** Whether a nonce that comes before `nonce` is missing, of those that the state wants still. */
-function isBehindGap({ entries, next }: Sender, nonce: bigint): boolean {
-  return BigInt(positionOf(entries, nonce) - positionOf(entries, next)) < nonce - next;
-}
-
 /** Whether a transaction waits for another nonce than its own. */
 function isAhead(admission: TxAdmission): boolean {
   return admission.kind === 'admitted' && admission.nonce !== admission.next;
-}
-
-/** Index of the first entry whose nonce is not below `nonce`. */
-function positionOf(entries: readonly Entry[], nonce: bigint): number {
-  let low = 0;
-  let high = entries.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const entry = entries[middle];
-    if (entry !== undefined && entry.nonce < nonce) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-/** The sender's lowest priority; among equals the highest nonce, which nothing else of the sender builds on. */
-function lowestOf(sender: Sender, going: ReadonlySet<Entry>): Entry | null {
-  let lowest: Entry | null = null;
-  for (const entry of sender.entries) {
-    if (!going.has(entry) && (lowest === null || entry.priority <= lowest.priority)) lowest = entry;
-  }
-  return lowest;
 }

@@ -6,7 +6,6 @@ import {
   type Certificate,
   type Digest,
   type Effect,
-  type Input,
   type Output,
   type SignerIndex,
   type Statement,
@@ -20,37 +19,14 @@ import { Archive } from './archive.ts';
 import { blockFor, engineFor } from './building.ts';
 import { BEGINNING, type Committee, LIGHT_CHAIN, signerOf } from './committee.ts';
 import { type Cut, FaultPlan } from './faults.ts';
+import { type AnyInput, EVENT, KINDS, type Parcel, PLACE } from './happenings.ts';
 import { Links } from './links.ts';
 import { drawAt, quickHash, RunningHash, wordOf } from './mixing.ts';
 import { LightNode } from './node.ts';
 import type { LightOptions, Route } from './options.ts';
-import type { Attack, AttackPort, LightProtocol, MessageShape } from './protocol.ts';
+import type { Attack, AttackPort, LightProtocol } from './protocol.ts';
 import { LightScheme } from './scheme.ts';
 import { Watch } from './watch.ts';
-
-const DELIVER = 1;
-const TIMER = 2;
-const DURABLE = 3;
-const SEEK = 4;
-const ANSWER = 5;
-const CRASH = 6;
-const RESTART = 7;
-const CUT = 8;
-const HEAL = 9;
-const START = 10;
-/** A kind and the place of a node in one word. */
-const KINDS = 15;
-const PLACE = 4;
-
-type AnyInput = Input<unknown, unknown>;
-
-/** A message under way: one object, however many receive it. */
-interface Parcel {
-  readonly message: unknown;
-  readonly from: LightNode;
-  readonly shape: MessageShape;
-  readonly carried: Digest | null;
-}
 
 /** Finalized blocks after which a node's journal is replaced by its engine's checkpoint. */
 const CHECKPOINT_EVERY = 16;
@@ -130,12 +106,13 @@ export class LightNetwork<M, R> {
     this.#hash.mix(seed);
     for (const node of this.nodes) {
       if (options.absent?.includes(node.signer)) node.up = false;
-      else this.#schedule(0, START, node.place, 0, null);
+      else this.#schedule(0, EVENT.start, node.place, 0, null);
     }
-    for (const crash of this.#plan?.crashes ?? []) this.#schedule(crash.at * 1000, CRASH, crash.node, crash.down, null);
+    for (const crash of this.#plan?.crashes ?? [])
+      this.#schedule(crash.at * 1000, EVENT.crash, crash.node, crash.down, null);
     for (const cut of this.#plan?.cuts ?? []) {
-      this.#schedule(cut.at * 1000, CUT, 0, 0, cut);
-      this.#schedule((cut.at + cut.ms) * 1000, HEAL, 0, 0, cut);
+      this.#schedule(cut.at * 1000, EVENT.cut, 0, 0, cut);
+      this.#schedule((cut.at + cut.ms) * 1000, EVENT.heal, 0, 0, cut);
     }
   }
 
@@ -208,7 +185,7 @@ export class LightNetwork<M, R> {
     hash.mix(this.#micros | 0);
     hash.mix((node.place << 8) ^ kind ^ Math.floor(this.#micros / 0x1_0000_0000));
     switch (kind) {
-      case DELIVER: {
+      case EVENT.deliver: {
         if (!node.up) return;
         const { message, from, shape, carried } = object as Parcel;
         hash.mix(shape.word);
@@ -217,35 +194,35 @@ export class LightNetwork<M, R> {
         this.#step(node, { kind: 'message', now: this.#nowMs, from: peer, message });
         return;
       }
-      case TIMER: {
+      case EVENT.timer: {
         const timer = object as string;
         if (node.timers.get(timer) !== number) return;
         node.timers.delete(timer);
         this.#step(node, { kind: 'timer', now: this.#nowMs, timer });
         return;
       }
-      case DURABLE:
+      case EVENT.durable:
         if (node.life === number) this.#durable(node);
         return;
-      case SEEK:
+      case EVENT.seek:
         if (node.life === number) this.#seek(node, object as BlockRef);
         return;
-      case ANSWER:
+      case EVENT.answer:
         if (node.life === number) this.#step(node, { ...(object as AnyInput), now: this.#nowMs });
         return;
-      case CRASH:
+      case EVENT.crash:
         this.#crash(node, number);
         return;
-      case RESTART:
+      case EVENT.restart:
         this.#restart(node);
         return;
-      case CUT:
+      case EVENT.cut:
         this.#links.cuts.add(object as Cut);
         return;
-      case HEAL:
+      case EVENT.heal:
         this.#links.cuts.delete(object as Cut);
         return;
-      case START:
+      case EVENT.start:
         this.#start(node);
         return;
     }
@@ -272,30 +249,15 @@ export class LightNetwork<M, R> {
 
   #crash(node: LightNode, down: number): void {
     if (!node.up) return;
-    const { writing } = node;
-    if (writing !== null) {
-      // Some prefix of the records that were being written may have reached the disk.
-      const kept = drawAt(this.options.seed, digestText('prefix'), node.place + 1024 * node.life);
-      for (const record of writing.records.slice(0, Math.floor(kept * (writing.records.length + 1)))) {
-        node.journal.push(record);
-      }
-    }
-    node.lose();
-    this.#schedule(this.#micros + down * 1000, RESTART, node.place, 0, null);
+    node.lose(drawAt(this.options.seed, digestText('prefix'), node.place + 1024 * node.life));
+    this.#schedule(this.#micros + down * 1000, EVENT.restart, node.place, 0, null);
     for (const other of this.nodes) if (other.up) this.#tellPeers(other);
   }
 
   #restart(node: LightNode): void {
     this.#restarts++;
     node.up = true;
-    if (this.options.forgetful) {
-      const { genesis } = this.#committee;
-      node.journal = [];
-      node.floor = genesis;
-      node.floorCertificate = null;
-      node.height = 0;
-      node.finalDigest = genesis.ref.digest;
-    }
+    if (this.options.forgetful) node.forget(this.#committee.genesis);
     node.engine = this.#engine(node.signer, node.floor, node.floorCertificate);
     this.#start(node);
     for (const other of this.nodes) if (other.up && other !== node) this.#tellPeers(other);
@@ -322,40 +284,20 @@ export class LightNetwork<M, R> {
     this.#draining = false;
   }
 
-  /** Records first, then effects; what comes while the disk is busy waits its turn behind it. */
-  #output(node: LightNode, { persist, effects }: Output<unknown, unknown>): void {
-    if (node.writing !== null) {
-      node.waiting ??= { records: [], effects: [] };
-      for (const record of persist) node.waiting.records.push(record);
-      for (const effect of effects) node.waiting.effects.push(effect);
-      return;
-    }
-    if (persist.length > 0) {
-      if (this.#disk > 0) {
-        node.writing = { records: [...persist], effects: [...effects] };
-        this.#schedule(this.#micros + this.#disk, DURABLE, node.place, node.life, null);
-        return;
-      }
-      for (const record of persist) node.journal.push(record);
-    }
-    if (effects.length > 0) this.#perform(node, effects);
+  /** Records first, then effects. */
+  #output(node: LightNode, output: Output<unknown, unknown>): void {
+    const then = node.take(output, this.#disk > 0);
+    if (then === 'write') this.#schedule(this.#micros + this.#disk, EVENT.durable, node.place, node.life, null);
+    if (then === 'perform' && output.effects.length > 0) this.#perform(node, output.effects);
   }
 
   #durable(node: LightNode): void {
-    const { writing, waiting } = node;
-    if (writing === null) return;
-    for (const record of writing.records) node.journal.push(record);
-    node.writing = waiting;
-    node.waiting = null;
-    if (waiting !== null) {
-      if (waiting.records.length > 0) this.#schedule(this.#micros + this.#disk, DURABLE, node.place, node.life, null);
-      else node.writing = null;
-    }
+    const { due, again } = node.written();
+    if (again) this.#schedule(this.#micros + this.#disk, EVENT.durable, node.place, node.life, null);
     // All the steps that follow from these effects come after all of them.
     const draining = this.#draining;
     this.#draining = true;
-    this.#perform(node, writing.effects);
-    if (waiting !== null && node.writing === null) this.#perform(node, waiting.effects);
+    for (const effects of due) this.#perform(node, effects);
     this.#draining = draining;
     this.#drain();
   }
@@ -409,7 +351,7 @@ export class LightNetwork<M, R> {
         const number = ++this.#timers;
         node.timers.set(effect.timer, number);
         const at = Math.round((effect.at - BEGINNING) * 1000);
-        this.#schedule(Math.max(at, this.#micros), TIMER, node.place, number, effect.timer);
+        this.#schedule(Math.max(at, this.#micros), EVENT.timer, node.place, number, effect.timer);
         return;
       }
       case 'cancelTimer':
@@ -458,14 +400,10 @@ export class LightNetwork<M, R> {
         if (node.honest) this.watch.fault(`node ${node.place} sees a fork`);
         return;
       case 'blame':
-        if (node.honest && this.#isHonest(signerOf(effect.peer))) {
-          this.watch.fault(`node ${node.place} blames the honest ${signerOf(effect.peer)}: ${effect.reason}`);
-        }
+        this.#accused(node, signerOf(effect.peer), 'blames', `: ${effect.reason}`);
         return;
       case 'evidence':
-        if (node.honest && this.#isHonest(effect.evidence.first.signer)) {
-          this.watch.fault(`node ${node.place} has evidence against the honest ${effect.evidence.first.signer}`);
-        }
+        this.#accused(node, effect.evidence.first.signer, 'has evidence against');
         return;
       case 'epochEnded':
         return;
@@ -474,8 +412,9 @@ export class LightNetwork<M, R> {
     }
   }
 
-  #isHonest(signer: SignerIndex): boolean {
-    return this.nodes[signer]?.honest === true;
+  /** An honest node must never hold anything against another one. */
+  #accused(by: LightNode, signer: SignerIndex, how: string, why = ''): void {
+    if (by.honest && this.nodes[signer]?.honest) this.watch.fault(`node ${by.place} ${how} the honest ${signer}${why}`);
   }
 
   #parcel(from: LightNode, message: unknown): Parcel {
@@ -491,14 +430,14 @@ export class LightNetwork<M, R> {
   }
 
   #transmit(parcel: Parcel, to: LightNode): void {
-    const deliver = (time: number): void => this.#schedule(time, DELIVER, to.place, 0, parcel);
+    const deliver = (time: number): void => this.#schedule(time, EVENT.deliver, to.place, 0, parcel);
     const at = this.#links.arrival(parcel.from, to, parcel.message, parcel.shape, this.#micros, deliver);
     if (at >= 0) deliver(at);
   }
 
   #answer(node: LightNode, input: AnyInput): void {
     if (this.#application === 0) this.#step(node, input);
-    else this.#schedule(this.#micros + this.#application, ANSWER, node.place, node.life, input);
+    else this.#schedule(this.#micros + this.#application, EVENT.answer, node.place, node.life, input);
   }
 
   /** A block that is here, or was pushed with its proposal, is available at once; another comes from a node that has it, a round trip away. */
@@ -515,22 +454,17 @@ export class LightNetwork<M, R> {
       const trip = this.#links.roundTrip(node, other, this.#micros);
       if (trip < 0) continue;
       this.#archive.hold(ref.digest, node.place);
-      this.#schedule(this.#micros + trip, SEEK, node.place, node.life, ref);
+      this.#schedule(this.#micros + trip, EVENT.seek, node.place, node.life, ref);
       return;
     }
-    this.#schedule(this.#micros + 1000 * this.options.delta, SEEK, node.place, node.life, ref);
+    this.#schedule(this.#micros + 1000 * this.options.delta, EVENT.seek, node.place, node.life, ref);
   }
 
   #commit(node: LightNode, { commit, finality }: Extract<Effect<unknown>, { kind: 'finalized' }>): void {
     const block = commit.blocks[commit.blocks.length - 1];
     if (node.honest) {
       this.#finalized++;
-      if (finality.grade === 'final') {
-        this.watch.certificate(finality.certificate, node);
-        if (!this.#protocol.finalizes(finality.certificate)) {
-          this.watch.fault(`node ${node.place} calls final what a ${finality.certificate.statement.kind} vote backs`);
-        }
-      }
+      if (finality.grade === 'final') this.watch.finalizing(finality.certificate, node, this.#protocol);
       this.watch.committed(node, commit);
     }
     if (block === undefined) return;

@@ -131,6 +131,18 @@ export class Watch {
     }
   }
 
+  /** What an honest node holds for the proof of a final block. */
+  finalizing(
+    certificate: Certificate,
+    node: LightNode,
+    { finalizes }: { readonly finalizes: (certificate: Certificate) => boolean },
+  ): void {
+    this.certificate(certificate, node);
+    if (!finalizes(certificate)) {
+      this.fault(`node ${node.place} calls final what a ${certificate.statement.kind} vote backs`);
+    }
+  }
+
   fault(text: string): void {
     if (this.violations.length < MAX_VIOLATIONS) this.violations.push(text);
   }

@@ -16,7 +16,8 @@ interface CampaignFlags extends RunFlags {
 /** What `quorate sim run --json` prints. */
 interface Summary {
   readonly mechanism: string;
-  readonly validators: string;
+  /** `4..7` where every seed draws its own. */
+  readonly validators: number | '4..7';
   readonly seeds: number;
   /** Runs in which something happened that never must, and runs that came to a halt. */
   readonly violations: number;
@@ -95,7 +96,7 @@ function summaryOf(campaign: Campaign, flags: RunFlags, wallSeconds: number): Su
   const { seeds, failures, finalized, wasted, restarts, events, virtualMs, hash } = campaign;
   return {
     mechanism: flags.mechanism,
-    validators: flags.validators ?? '4..7',
+    validators: flags.validators === undefined ? '4..7' : Number(flags.validators),
     seeds,
     violations: failures.filter(({ violations }) => violations.length > 0).length,
     stalls: failures.filter(({ stall }) => stall !== null).length,
