@@ -29,16 +29,14 @@ export function toHex(bytes: Uint8Array): string {
   return String.fromCharCode.apply(null, codes);
 }
 
-function nibble(code: number): number {
-  if (code >= 48 && code <= 57) return code - 48;
-  if (code >= 97 && code <= 102) return code - 87;
-  return -1;
-}
+/** What an ASCII character stands for as a hexadecimal digit; -1 for none. */
+const VALUES = new Int8Array(128).fill(-1);
+for (const [value, code] of DIGITS.entries()) VALUES[code] = value;
 
 /** Whether `text` is an even number of lower-case hexadecimal characters, `bytes` of them when given. */
 export function isHex(text: string, bytes?: number): boolean {
   if (text.length % 2 !== 0 || (bytes !== undefined && text.length !== 2 * bytes)) return false;
-  for (let i = 0; i < text.length; i++) if (nibble(text.charCodeAt(i)) < 0) return false;
+  for (let i = 0; i < text.length; i++) if ((VALUES[text.charCodeAt(i)] ?? -1) < 0) return false;
   return true;
 }
 
@@ -52,12 +50,18 @@ export function fromHex(text: string): Uint8Array {
 
 /** Puts the bytes of lower-case hexadecimal `text` of even length at `offset`. Throws `RangeError` when it is anything else. */
 export function writeHex(to: Uint8Array, offset: number, text: string): void {
+  // Judged once, at the end: the sign of any -1 stays in `values`, a code above 127 in `codes`.
+  let codes = 0;
+  let values = 0;
   for (let i = 0, at = offset; i < text.length; i += 2, at++) {
-    const high = nibble(text.charCodeAt(i));
-    const low = nibble(text.charCodeAt(i + 1));
-    if (high < 0 || low < 0) throw new RangeError('text is not lower-case hexadecimal');
-    to[at] = (high << 4) | low;
+    const high = text.charCodeAt(i);
+    const low = text.charCodeAt(i + 1);
+    const value = ((VALUES[high] as number) << 4) | (VALUES[low] as number);
+    codes |= high | low;
+    values |= value;
+    to[at] = value;
   }
+  if (values < 0 || codes > 127) throw new RangeError('text is not lower-case hexadecimal');
 }
 
 /** Lexicographic order of byte strings: negative, zero or positive. */

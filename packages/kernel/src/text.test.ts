@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { decode, encode, fromHex, text, toHex } from './index.ts';
+import { decode, encode, fromHex, isHex, text, toHex } from './index.ts';
 
 it('spells any text as UTF-8 behind its length, however short, long or foreign', () => {
   const codec = text(4096);
@@ -27,4 +27,16 @@ it('writes bytes as lower-case hexadecimal and back', () => {
   );
   const long = Uint8Array.from({ length: 10_000 }, (_, i) => i & 0xff);
   expect(toHex(long)).toBe(Buffer.from(long).toString('hex'));
+});
+
+it('refuses everything else as hexadecimal, wherever it stands', () => {
+  for (const wrong of ['g', 'A', '/', ':', '`', ' ', '\0', '\x7f', '\x80', 'é', '\u0130', '😀'[0] ?? '']) {
+    for (let at = 0; at < 6; at++) {
+      const text = `${'0a'.repeat(3).slice(0, at)}${wrong}${'0a'.repeat(3).slice(at + 1)}`;
+      expect(() => fromHex(text), JSON.stringify(text)).toThrow(RangeError);
+      expect(isHex(text), JSON.stringify(text)).toBe(false);
+    }
+  }
+  expect(() => fromHex('abc')).toThrow(RangeError);
+  expect([isHex('abc'), isHex('0a0a', 2), isHex('0a0a', 1), isHex('')]).toEqual([false, true, false, true]);
 });
