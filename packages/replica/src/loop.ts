@@ -130,15 +130,18 @@ export class Loop<M, R> {
   }
 
   #wake(): void {
-    if (this.#running !== null) return;
-    // Deferred by a microtask: inputs that arrive in one turn of the event loop share a batch.
-    this.#running = Promise.resolve()
-      .then(() => this.#drain())
-      .catch((error: unknown) => this.#fail(error))
-      .finally(() => {
-        this.#running = null;
-        if (!this.#stopped && (this.#own.length > 0 || this.#waitingCount > 0)) this.#wake();
-      });
+    this.#running ??= this.#run();
+  }
+
+  async #run(): Promise<void> {
+    await null; // inputs that arrive in one turn of the event loop share a batch
+    try {
+      await this.#drain();
+    } catch (error) {
+      this.#fail(error);
+    }
+    this.#running = null;
+    if (!this.#stopped && (this.#own.length > 0 || this.#waitingCount > 0)) this.#wake();
   }
 
   async #drain(): Promise<void> {

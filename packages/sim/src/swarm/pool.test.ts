@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { campaignFault, runCampaign, summaryOf } from './campaign.ts';
+import { type Campaign, campaignFault, runCampaign, Tally } from './campaign.ts';
 import type { Outcome } from './outcome.ts';
-import { runSeeds } from './pool.ts';
+import { type PoolOptions, runSeeds } from './pool.ts';
 
 /** A worker that answers later the lower the seed, and breaks at 13: what a pool must put in order. */
 const stub = new URL(
@@ -13,31 +13,77 @@ const stub = new URL(
     });`)}`,
 );
 
-const runs = (count: number, first = 20) => {
-  return Array.from({ length: count }, (_, index) => ({ seed: first + index, mechanism: 'simplex' }) as const);
-};
+/** The outcomes of so many seeds, as they are told. */
+async function outcomesOf(
+  seeds: { readonly first: number; readonly count: number },
+  options: Pick<PoolOptions, 'workers' | 'enough'>,
+): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  await runSeeds({
+    count: seeds.count,
+    runAt: (index) => ({ seed: seeds.first + index, mechanism: 'simplex' }),
+    worker: stub,
+    onOutcome: (outcome, index) => {
+      expect(index).toBe(outcomes.length);
+      outcomes.push(outcome);
+    },
+    ...options,
+  });
+  return outcomes;
+}
+
+const from = (first: number, count: number): number[] => Array.from({ length: count }, (_, index) => first + index);
 
 describe('the pool of workers', () => {
   it.each([1, 2, 3])('gives outcomes in the order of the seeds, with %i workers', async (workers) => {
-    const told: number[] = [];
-    const outcomes = await runSeeds({
-      runs: runs(20),
-      workers,
-      worker: stub,
-      onOutcome: ({ seed }) => told.push(seed),
-    });
-    expect(outcomes.map(({ seed }) => seed)).toEqual(runs(20).map(({ seed }) => seed));
-    expect(told).toEqual(outcomes.map(({ seed }) => seed));
+    const outcomes = await outcomesOf({ first: 20, count: 20 }, { workers });
+    expect(outcomes.map(({ seed }) => seed)).toEqual(from(20, 20));
   });
 
   it('stops after the first that is enough, in order, whatever came earlier', async () => {
-    const enough = ({ seed }: Outcome): boolean => seed >= 25;
-    const outcomes = await runSeeds({ runs: runs(40), workers: 3, worker: stub, enough });
-    expect(outcomes.map(({ seed }) => seed)).toEqual([20, 21, 22, 23, 24, 25]);
+    const outcomes = await outcomesOf({ first: 20, count: 40 }, { workers: 3, enough: ({ seed }) => seed >= 25 });
+    expect(outcomes.map(({ seed }) => seed)).toEqual(from(20, 6));
   });
 
   it('names the seed whose run broke', async () => {
-    await expect(runSeeds({ runs: runs(5, 10), workers: 2, worker: stub })).rejects.toThrow('seed 13: it broke');
+    await expect(outcomesOf({ first: 10, count: 5 }, { workers: 2 })).rejects.toThrow('seed 13: it broke');
+  });
+
+  it('holds no more than a bound of what waits for a slow run, and loses nothing by it', async () => {
+    // The first run answers when the other worker has got nothing to do for a while.
+    const slow = new URL(
+      `data:text/javascript,${encodeURIComponent(`
+        import { BroadcastChannel, parentPort } from 'node:worker_threads';
+        const others = new BroadcastChannel('busy');
+        parentPort.on('message', ({ index, options: { seed } }) => {
+          const answer = () => parentPort.postMessage({ index, outcome: { seed, hash: 'a' } });
+          if (seed > 1) {
+            others.postMessage(seed);
+            answer();
+            return;
+          }
+          let quiet = setTimeout(answer, 2_000);
+          others.onmessage = () => {
+            clearTimeout(quiet);
+            quiet = setTimeout(answer, 500);
+          };
+        });`)}`,
+    );
+    const seen: number[] = [];
+    let handed = 0;
+    let beforeTheFirst = 0;
+    await runSeeds({
+      count: 2_000,
+      runAt: (index) => {
+        if (seen.length === 0) beforeTheFirst = ++handed;
+        return { seed: 1 + index, mechanism: 'simplex' };
+      },
+      workers: 2,
+      worker: slow,
+      onOutcome: ({ seed }) => seen.push(seed),
+    });
+    expect(seen).toEqual(from(1, 2_000));
+    expect(beforeTheFirst).toBe(512);
   });
 });
 
@@ -70,6 +116,12 @@ describe('a campaign', () => {
     ...change,
   });
 
+  const summaryOf = (outcomes: readonly Outcome[]): Campaign => {
+    const tally = new Tally();
+    for (const one of outcomes) tally.add(one);
+    return tally.campaign;
+  };
+
   it('fails with a violation, with a stall, and when more than a fifth of its seeds prove nothing', () => {
     const four = [outcome({}), outcome({}), outcome({}), outcome({})];
     const idle = outcome({ wasted: '12 heights' });
@@ -80,5 +132,20 @@ describe('a campaign', () => {
     );
     expect(campaignFault(summaryOf([outcome({ stall: 'livelock' })]))).toMatch(/livelock/);
     expect(summaryOf(four).coverage).toEqual({ 'crash/push/bodies': 8 });
+  });
+
+  it('keeps the first hundred failures and counts all', () => {
+    const failing = from(1, 250).map((seed) =>
+      outcome({ seed, ...(seed % 2 === 0 ? { stall: 'livelock' } : { violations: ['x: y'] }) }),
+    );
+    const campaign = summaryOf(failing);
+    expect([campaign.failures.length, campaign.violations, campaign.stalls]).toEqual([100, 125, 125]);
+    expect(campaignFault(campaign)).toMatch(/^250 of 250 seeds fail; seed 1: x: y/);
+  });
+
+  it('has a hash of every run and their order', () => {
+    const [a, b] = [outcome({ hash: 'aa' }), outcome({ hash: 'ab' })];
+    expect(summaryOf([a, b]).hash).toBe(summaryOf([a, b]).hash);
+    expect(new Set([[a, b], [b, a], [a, a], [a], []].map((outcomes) => summaryOf(outcomes).hash)).size).toBe(5);
   });
 });

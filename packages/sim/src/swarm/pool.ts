@@ -3,14 +3,15 @@ import type { Outcome, SeedOptions } from './outcome.ts';
 import { runSeed } from './run-seed.ts';
 
 export interface PoolOptions {
-  /** What to run, in this order. */
-  readonly runs: readonly SeedOptions[];
+  /** How many runs, and what each of them is. */
+  readonly count: number;
+  readonly runAt: (index: number) => SeedOptions;
   /** Threads; 0 runs everything in this one. */
   readonly workers: number;
   /** The worker's module, `worker.js` beside this one: tests that run from sources have none and stay in one thread. */
   readonly worker?: URL;
-  /** Called in the order of `runs`, whatever finishes first. */
-  readonly onOutcome?: (outcome: Outcome, index: number) => void;
+  /** Called in the order of the runs, whatever finishes first. */
+  readonly onOutcome: (outcome: Outcome, index: number) => void;
   /** Whether the outcomes so far are enough; asked after each, in order. */
   readonly enough?: (outcome: Outcome) => boolean;
 }
@@ -25,38 +26,47 @@ export type Answer =
   | { readonly index: number; readonly outcome: Outcome }
   | { readonly index: number; readonly failure: string };
 
+/** Runs per thread that may be ahead of the first that is not over: what waits for a slow one has a bound. */
+const AHEAD = 256;
+
 /**
- * Runs seeds on worker threads. Outcomes come in the order of the runs, and are the same for any number of workers. Rejects when a run
- * throws, naming its seed: a simulator that breaks is a failure of its own.
+ * Runs seeds on worker threads. Outcomes come in the order of the runs, are the same for any number of workers, and are kept by nobody
+ * here: a campaign may be a million seeds long. Rejects when a run throws, naming its seed: a simulator that breaks is a failure of its own.
  */
-export async function runSeeds(options: PoolOptions): Promise<Outcome[]> {
-  const merger = new Merger(options);
+export async function runSeeds(options: PoolOptions): Promise<void> {
+  const progress = new Progress(options);
   if (options.workers <= 0) {
-    for (const [index, run] of options.runs.entries()) {
-      if (merger.done) break;
-      merger.take({ index, outcome: await runSeed(run) });
+    for (let task = progress.next(1); task !== null; task = progress.next(1)) {
+      progress.take({ index: task.index, outcome: await runSeed(task.options) });
     }
-    return merger.outcomes;
+    return;
   }
   const url = options.worker ?? new URL('./worker.js', import.meta.url);
-  const queue = options.runs.map((run, index): Task => ({ index, options: run }));
-  const threads = Math.min(options.workers, queue.length);
-  await Promise.all(Array.from({ length: threads }, () => work(url, queue, merger)));
-  return merger.outcomes;
+  const threads = Math.min(options.workers, options.count);
+  const idle = new Set<() => void>();
+  await Promise.all(Array.from({ length: threads }, () => work(url, progress, { threads, idle })));
 }
 
-function work(url: URL, queue: Task[], merger: Merger): Promise<void> {
+/** One thread: a run after the other until none is left. Those who are too far ahead wait among the idle. */
+function work(
+  url: URL,
+  progress: Progress,
+  { threads, idle }: { readonly threads: number; readonly idle: Set<() => void> },
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(url);
     const next = (): void => {
-      const task = merger.done ? undefined : queue.shift();
-      if (task === undefined) void worker.terminate().then(() => resolve());
-      else worker.postMessage(task);
+      idle.delete(next);
+      const task = progress.next(threads);
+      if (task !== null) worker.postMessage(task);
+      else if (progress.done) void worker.terminate().then(() => resolve());
+      else idle.add(next);
     };
     worker.on('message', (answer: Answer) => {
       try {
-        merger.take(answer);
+        progress.take(answer);
         next();
+        for (const again of [...idle]) again();
       } catch (error) {
         void worker.terminate().then(() => reject(error));
       }
@@ -66,30 +76,42 @@ function work(url: URL, queue: Task[], merger: Merger): Promise<void> {
   });
 }
 
-/** Puts outcomes back into the order of the runs. */
-class Merger {
+/** Hands out runs in order and puts their outcomes back into it. */
+class Progress {
   readonly #options: PoolOptions;
   readonly #waiting = new Map<number, Outcome>();
-  readonly outcomes: Outcome[] = [];
-  done = false;
+  #given = 0;
+  #taken = 0;
+  #enough = false;
 
   constructor(options: PoolOptions) {
     this.#options = options;
   }
 
+  /** Nothing is left to begin. */
+  get done(): boolean {
+    return this.#enough || this.#given >= this.#options.count;
+  }
+
+  /** The next run; null when none is left, or none yet. */
+  next(threads: number): Task | null {
+    if (this.done || this.#given >= this.#taken + AHEAD * threads) return null;
+    const index = this.#given++;
+    return { index, options: this.#options.runAt(index) };
+  }
+
   take(answer: Answer): void {
-    if ('failure' in answer) {
-      throw new Error(`seed ${this.#options.runs[answer.index]?.seed}: ${answer.failure}`);
-    }
+    const { runAt, onOutcome, enough } = this.#options;
+    if ('failure' in answer) throw new Error(`seed ${runAt(answer.index).seed}: ${answer.failure}`);
     this.#waiting.set(answer.index, answer.outcome);
     for (;;) {
-      const index = this.outcomes.length;
+      const index = this.#taken;
       const outcome = this.#waiting.get(index);
-      if (outcome === undefined || this.done) return;
+      if (outcome === undefined || this.#enough) return;
       this.#waiting.delete(index);
-      this.outcomes.push(outcome);
-      this.#options.onOutcome?.(outcome, index);
-      if (this.#options.enough?.(outcome) === true) this.done = true;
+      this.#taken++;
+      onOutcome(outcome, index);
+      if (enough?.(outcome) === true) this.#enough = true;
     }
   }
 }

@@ -93,13 +93,13 @@ function complaint({ seed, violations, stall }: Outcome, flags: RunFlags): strin
 }
 
 function summaryOf(campaign: Campaign, flags: RunFlags, wallSeconds: number): Summary {
-  const { seeds, failures, finalized, wasted, restarts, events, virtualMs, hash } = campaign;
+  const { seeds, violations, stalls, finalized, wasted, restarts, events, virtualMs, hash } = campaign;
   return {
     mechanism: flags.mechanism,
     validators: flags.validators === undefined ? '4..7' : Number(flags.validators),
     seeds,
-    violations: failures.filter(({ violations }) => violations.length > 0).length,
-    stalls: failures.filter(({ stall }) => stall !== null).length,
+    violations,
+    stalls,
     finalized,
     wasted,
     restarts,
