@@ -1,5 +1,6 @@
 // npm run campaign: honest code over many seeds must be clean, and every deliberate bug of test/zoo must be caught.
-//   --seeds N      seeds of the honest campaign (200)     --seconds S   for each bug at most (60)
+//   --seeds N      seeds of the honest campaign (200), and twenty times as many of engines alone
+//   --seconds S    for each bug at most (60)
 //   --only ID      bugs whose id begins with ID; no honest campaign      --workers W   threads (all cores)
 //   --rate N       instead of hunting: runs N seeds of each bug and says how many show it
 //   --no-shrink    does not make the trace small          --json        one JSON object, and nothing else, on the standard output
@@ -34,6 +35,8 @@ const number = (name) => {
   console.error(`--${name} is ${values[name]}: a whole number of 1 or more is needed`);
   process.exit(2);
 };
+/** Honest seeds of engines alone for each of whole replicas. */
+const LIGHT_SEEDS = 20;
 const settings = {
   seeds: number('seeds'),
   seconds: number('seconds'),
@@ -44,6 +47,7 @@ const settings = {
 const say = values.json ? () => {} : (line) => console.log(line);
 
 const simulators = await Simulators.open();
+const { coverageTable } = await import(await simulators.module());
 const all = await loadZoo(simulators);
 const chosen = all.filter(({ id, unproven }) =>
   values.only === undefined ? !unproven : values.only.some((begin) => id.startsWith(begin)),
@@ -53,7 +57,7 @@ if (chosen.length === 0) {
   process.exit(2);
 }
 
-const results = { honest: null, bugs: [], p95Seconds: null, shrunk: null };
+const results = { honest: null, honestLight: null, bugs: [], p95Seconds: null, shrunk: null };
 let failed = false;
 if (values.trace !== undefined) {
   const patches = values.only === undefined ? [] : (chosen[0]?.patches ?? []);
@@ -72,14 +76,21 @@ if (values.trace !== undefined) {
   }
 } else {
   if (values.only === undefined) {
-    const honest = await honestCampaign(simulators, settings, say);
-    results.honest = honest;
-    failed ||= honest.failures.length > 0 || honest.wasted > honest.seeds / 5;
-    say(
-      `honest: ${honest.seeds} seeds, ${honest.failures.length} failed, ${honest.wasted} wasted, ` +
-        `${honest.finalized} heights, ${honest.events} events in ${honest.seconds.toFixed(1)} s`,
-    );
-    for (const { seed, failure, detail } of honest.failures) say(`  seed ${seed}: ${failure}: ${detail}`);
+    const kinds = [
+      { key: 'honest', what: 'seeds', seeds: settings.seeds, under: {} },
+      { key: 'honestLight', what: 'seeds of engines alone', seeds: LIGHT_SEEDS * settings.seeds, under: { light: {} } },
+    ];
+    for (const { key, what, ...kind } of kinds) {
+      const honest = await honestCampaign(simulators, { ...settings, ...kind }, say);
+      results[key] = honest;
+      failed ||= honest.failures.length > 0 || honest.wasted > honest.seeds / 5;
+      say(
+        `honest: ${honest.seeds} ${what}, ${honest.failures.length} failed, ${honest.wasted} wasted, ` +
+          `${honest.finalized} heights, ${honest.events} events in ${honest.seconds.toFixed(1)} s`,
+      );
+      for (const line of coverageTable(honest.coverage)) say(`  ${line}`);
+      for (const { seed, failure, detail } of honest.failures) say(`  seed ${seed}: ${failure}: ${detail}`);
+    }
   }
   say(`\n${'bug'.padEnd(40)} ${'seeds'.padStart(6)} ${'s'.padStart(6)}  ${'trace'.padStart(13)}  caught by`);
   for (const mutant of chosen) {

@@ -1,5 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: patches are source text
-import { hostile, type Mutant, type Patch, ROUGH } from './mutant.ts';
+import { hostile, LIGHT, type Mutant, type Patch, ROUGH } from './mutant.ts';
 
 const CERTIFICATES = 'packages/simplex/src/certificates.ts';
 
@@ -78,5 +78,29 @@ export const certificates: readonly Mutant[] = [
     find: 'certify({ suite: state.parts.suite, validators: state.validators }, votes)',
     replace: 'certify({ suite: state.parts.suite, validators: state.validators }, votes.slice(1))',
     under: ROUGH,
+  },
+  {
+    id: 'certificates/ninth-signer-lost',
+    family: 'certificates',
+    rule: 'Votes: the signers as bits',
+    what: 'the bit of a signer is shifted by its index and not within its byte: from the ninth on it is lost',
+    file: 'packages/kernel/src/validators.ts',
+    find: '(1 << (index & 7));',
+    replace: '(1 << index);',
+    under: LIGHT,
+    rare: true,
+    measured: { caught: 40, seeds: 5_000 },
+  },
+  {
+    id: 'certificates/justifications-believed',
+    family: 'certificates',
+    rule: 'S3, S4',
+    what: 'the certificates that come with a proposal are kept whether or not they verify',
+    file: 'packages/simplex/src/notarize.ts',
+    find: 'if (!invalid.includes(index + 1)) keepCertificate(state, certificate);',
+    replace: 'if (index >= 0) keepCertificate(state, certificate);',
+    under: LIGHT,
+    rare: true,
+    measured: { caught: 8, seeds: 5_000 },
   },
 ];

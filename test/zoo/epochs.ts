@@ -1,4 +1,4 @@
-import { MEMBERSHIP, type Mutant, ROUGH } from './mutant.ts';
+import { LIGHT, MEMBERSHIP, type Mutant, ROUGH } from './mutant.ts';
 
 export const epochs: readonly Mutant[] = [
   {
@@ -92,5 +92,53 @@ export const epochs: readonly Mutant[] = [
     find: 'lastOfEpoch: height === state.lastHeight,',
     replace: 'lastOfEpoch: height === state.lastHeight + 1,',
     under: ROUGH,
+  },
+  {
+    id: 'epochs/ends-with-its-own-certificate',
+    family: 'epochs',
+    rule: 'S11',
+    what: 'an epoch ends only when its last block itself has a Finalization, not a filler above it',
+    file: 'packages/simplex/src/finalize.ts',
+    find: 'const last = blocks.find((block) => block.header.height === state.lastHeight);',
+    replace: 'const last = highest.header.height === state.lastHeight ? highest : undefined;',
+    under: LIGHT,
+    rare: true,
+    measured: { caught: 41, seeds: 5_000 },
+  },
+  {
+    id: 'epochs/proof-shown-once',
+    family: 'epochs',
+    rule: 'S11',
+    what: 'after the end each peer is told the proof once and never again: the count of answers is no longer reset',
+    file: 'packages/simplex/src/serve.ts',
+    find: '  if (count === undefined || state.now - count.since >= delta) {',
+    replace: '  if (count === undefined || (state.ended === null && state.now - count.since >= delta)) {',
+    under: LIGHT,
+    rare: true,
+    measured: { caught: 8, seeds: 5_000 },
+  },
+  {
+    id: 'epochs/another-set-in-the-header',
+    family: 'epochs',
+    rule: 'S3, S11',
+    what: 'a proposal may name another validator set than that of the epoch',
+    file: 'packages/simplex/src/notarize.ts',
+    find: '    header.validatorsRoot !== state.validatorsRoot ||\n',
+    replace: '',
+    under: LIGHT,
+    rare: true,
+    measured: { caught: 20, seeds: 5_000 },
+  },
+  {
+    id: 'epochs/next-set-named-anywhere',
+    family: 'epochs',
+    rule: 'S3, S11',
+    what: 'the last block must name the next set, and nobody minds when another block does so too',
+    file: 'packages/simplex/src/notarize.ts',
+    find: '(header.nextValidatorsRoot !== null) !== (header.height === state.lastHeight) // S11',
+    replace: '(header.nextValidatorsRoot === null && header.height === state.lastHeight) // S11',
+    under: LIGHT,
+    rare: true,
+    measured: { caught: 19, seeds: 5_000 },
   },
 ];

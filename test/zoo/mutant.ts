@@ -1,4 +1,4 @@
-import type { FaultFamily, SeedOptions } from '@quorate/sim';
+import type { FaultFamily, LightSeedOptions, SeedOptions } from '@quorate/sim';
 
 /** One change of one file: `find` stands there exactly once. */
 export interface Patch {
@@ -26,6 +26,14 @@ export type Family = (typeof FAMILIES)[number];
 /** The settings of the swarm under which a bug is hunted; without any, those that every seed draws for itself. */
 export interface Hunt extends Pick<SeedOptions, 'validators' | 'byzantine' | 'until'> {
   readonly families?: readonly FaultFamily[] | 'all' | 'swarm';
+  /** Seeds of engines alone with these settings, instead of whole replicas: several hundred times as many in the same time. */
+  readonly light?: Omit<LightSeedOptions, 'seed' | 'decisions' | 'brief' | 'log'>;
+}
+
+/** How often a bug shows, measured with `npm run campaign -- --only ID --rate SEEDS`. */
+export interface Rate {
+  readonly caught: number;
+  readonly seeds: number;
 }
 
 /** A deliberate bug: what the code would be if somebody had got a rule wrong. */
@@ -38,8 +46,10 @@ export interface Mutant extends Patch {
   readonly what: string;
   /** Defences in depth that hide the bug, taken away with it. */
   readonly and?: readonly Patch[];
-  /** Fewer than one seed in a hundred shows it, under its settings: measured with `npm run campaign -- --rate`. */
+  /** Fewer than one seed in a hundred shows it, under its settings; `measured` says how few. */
   readonly rare?: true;
+  /** The first so many seeds under its settings. */
+  readonly measured?: Rate;
   /** No campaign has caught it yet: not hunted unless it is named, and not counted. */
   readonly unproven?: true;
   readonly under?: Hunt;
@@ -49,6 +59,25 @@ export interface Mutant extends Patch {
 export function patchesOf({ file, find, replace, and = [] }: Mutant): readonly Patch[] {
   return [{ file, find, replace }, ...and];
 }
+
+/** Engines alone, everything drawn: size, weights, links, faults, length of the epoch, and in a third of the seeds a liar. */
+export const LIGHT: Hunt = { light: {} };
+
+/** Engines alone, all of them honest. */
+export const LIGHT_HONEST: Hunt = { light: { byzantine: null } };
+
+/** Engines alone, one of which does this in every seed. */
+export function lying(byzantine: string): Hunt {
+  return { light: { byzantine } };
+}
+
+/** Engines alone, one of which says nothing for longer than usual. */
+export const SILENT_LEADER: Hunt = { light: { byzantine: 'silent', until: 3_000 } };
+
+/** Engines alone that run long enough to replace their journals, and crash. */
+export const LONG_JOURNALS: Hunt = {
+  light: { validators: 4, byzantine: null, families: ['crash', 'slow'], lastHeight: null, until: 4_000 },
+};
 
 /** Four validators on rough links that crash and come back: small runs, many of them. */
 export const ROUGH: Hunt = {

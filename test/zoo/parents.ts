@@ -1,4 +1,4 @@
-import { type Mutant, type Patch, ROUGH, WITHOUT_GATE } from './mutant.ts';
+import { LIGHT, LIGHT_HONEST, type Mutant, type Patch, ROUGH, WITHOUT_GATE } from './mutant.ts';
 
 const NOTARIZE = 'packages/simplex/src/notarize.ts';
 const JUSTIFICATION = 'packages/simplex/src/justification.ts';
@@ -10,6 +10,13 @@ const JUSTIFIED: Patch = {
   replace: 'const misfit = false;',
 };
 
+/** A voter does not look for the Nullifications of the skipped views among its own. */
+const NOT_LOOKED_UP: Patch = {
+  file: NOTARIZE,
+  find: "if (!skippedAreNullified(state, parentView, header.view)) return 'wait';",
+  replace: '',
+};
+
 export const parents: readonly Mutant[] = [
   {
     id: 'parents/gaps-not-nullified',
@@ -19,12 +26,8 @@ export const parents: readonly Mutant[] = [
     file: JUSTIFICATION,
     find: "if (skipped === null) return { kind: 'missing', view: at };\n    nullifications.unshift(skipped);",
     replace: 'if (skipped !== null) nullifications.unshift(skipped);',
-    and: [
-      JUSTIFIED,
-      { file: NOTARIZE, find: "if (!skippedAreNullified(state, parentView, header.view)) return 'wait';", replace: '' },
-    ],
-    under: ROUGH,
-    unproven: true,
+    and: [JUSTIFIED, NOT_LOOKED_UP],
+    under: LIGHT_HONEST,
   },
   {
     id: 'parents/ancestors-left-behind',
@@ -96,5 +99,67 @@ export const parents: readonly Mutant[] = [
     find: 'const own = at > 0 && certificate !== null ? [certificate] : [];',
     replace: 'const own = at > 0 && certificate === null ? [certificate] : [];',
     under: ROUGH,
+  },
+  {
+    id: 'parents/own-vote-for-a-nullification',
+    family: 'parents',
+    rule: 'S2',
+    what: 'a leader that gave a view up itself builds across it without waiting for the Nullification',
+    file: JUSTIFICATION,
+    find: "if (skipped === null) return { kind: 'missing', view: at };\n    nullifications.unshift(skipped);",
+    replace:
+      "if (skipped === null && !round?.nullified) return { kind: 'missing', view: at };\n    if (skipped !== null) nullifications.unshift(skipped);",
+    and: [JUSTIFIED, NOT_LOOKED_UP],
+    under: LIGHT_HONEST,
+    rare: true,
+    measured: { caught: 30, seeds: 5_000 },
+  },
+  {
+    id: 'parents/not-justified-at-all',
+    family: 'parents',
+    rule: 'S2, S3',
+    what: 'a voter believes that a proposal is justified, whatever comes with it',
+    ...JUSTIFIED,
+    and: [NOT_LOOKED_UP],
+    under: LIGHT,
+    rare: true,
+    measured: { caught: 10, seeds: 5_000 },
+  },
+  {
+    id: 'parents/any-certificate-justifies',
+    family: 'parents',
+    rule: 'S2, S3',
+    what: 'a justification is complete with any certificate of each skipped view, a Notarization too',
+    file: JUSTIFICATION,
+    find: "return statement.kind === 'nullify' && statement.view === parentView + 1 + index - withParent;",
+    replace: 'return statement.view === parentView + 1 + index - withParent;',
+    and: [NOT_LOOKED_UP],
+    under: LIGHT,
+    rare: true,
+    measured: { caught: 4, seeds: 5_000 },
+  },
+  {
+    id: 'parents/any-height',
+    family: 'parents',
+    rule: 'S3',
+    what: 'the height of a proposal is not compared with that of its parent',
+    file: NOTARIZE,
+    find: '    header.height !== parent.height + 1 ||\n',
+    replace: '',
+    under: LIGHT,
+    rare: true,
+    measured: { caught: 29, seeds: 5_000 },
+  },
+  {
+    id: 'parents/earlier-than-its-parent',
+    family: 'parents',
+    rule: 'S3',
+    what: 'the time of a proposal is not compared with that of its parent',
+    file: NOTARIZE,
+    find: '    header.time <= parent.time ||\n',
+    replace: '',
+    under: LIGHT,
+    rare: true,
+    measured: { caught: 11, seeds: 5_000 },
   },
 ];

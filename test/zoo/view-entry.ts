@@ -1,5 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: patches are source text
-import { hostile, type Mutant, ROUGH } from './mutant.ts';
+import { hostile, LIGHT, LIGHT_HONEST, type Mutant, ROUGH, SILENT_LEADER } from './mutant.ts';
 
 const ENTER = 'packages/simplex/src/enter.ts';
 
@@ -73,8 +73,7 @@ export const viewEntry: readonly Mutant[] = [
     file: 'packages/simplex/src/state.ts',
     find: 'return Math.max(0, this.view - this.finalizedView - 1);',
     replace: 'return 4 * this.view;',
-    under: ROUGH,
-    unproven: true,
+    under: LIGHT,
   },
   {
     id: 'view/back-off-without-cap',
@@ -85,7 +84,25 @@ export const viewEntry: readonly Mutant[] = [
     find: 'const scale = timing.alpha ** Math.max(0, viewsSinceFinalized - PATIENCE_VIEWS);\n  const capped = (base: Millis): Millis => Math.ceil(Math.min(base * scale, Math.max(timing.maxTimeout, base)));',
     replace:
       'const scale = 3 ** viewsSinceFinalized;\n  const capped = (base: Millis): Millis => Math.ceil(base * scale);',
-    under: ROUGH,
-    unproven: true,
+    under: SILENT_LEADER,
+    rare: true,
+    measured: { caught: 28, seeds: 5_000 },
+  },
+  {
+    id: 'view/repeated-once',
+    family: 'view entry',
+    rule: 'S6, S9',
+    what: 'who gives a view up says so once more and then never again, nor what else it knows when nothing goes on',
+    file: 'packages/simplex/src/nullify.ts',
+    find: "  if (vote !== undefined) state.broadcast({ kind: 'vote', vote });\n  state.setTimer(`${state.view}/retry`, state.timing.retry);\n",
+    replace: "  if (vote !== undefined) state.broadcast({ kind: 'vote', vote });\n",
+    and: [
+      {
+        file: 'packages/simplex/src/engine.ts',
+        find: '      standstill(state);\n      return;\n',
+        replace: '      return;\n',
+      },
+    ],
+    under: LIGHT_HONEST,
   },
 ];

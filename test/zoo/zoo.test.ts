@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { applied } from '../../tools/campaign/bundle.mjs';
-import { hunt, loadZoo, Simulators } from '../../tools/campaign/hunt.mjs';
+import { hunt, loadZoo, retell, Simulators, tell } from '../../tools/campaign/hunt.mjs';
 import { zoo } from './index.ts';
 import { FAMILIES, type Mutant, type Patch, patchesOf } from './mutant.ts';
 
 type Loaded = Mutant & { readonly patches: readonly Patch[] };
+
+/** Caught by engines alone, by one seed in a hundred or fewer. */
+const RARE = 'parents/own-vote-for-a-nullification';
 
 /** Caught by one of the first seeds, each by another checker. */
 const QUICK = ['votes/quorum-one-less', 'votes/finalize-after-nullify', 'view/nullification-ignored'];
@@ -25,6 +28,18 @@ describe('the zoo', () => {
     expect(proven.length).toBeGreaterThanOrEqual(40);
     for (const family of FAMILIES) {
       expect(proven.filter((mutant) => mutant.family === family).length, family).toBeGreaterThanOrEqual(4);
+    }
+  });
+
+  it('has at least a dozen that fewer than one seed in a hundred catches, as measured over enough of them', () => {
+    const rare = zoo.filter((mutant) => mutant.rare && !mutant.unproven);
+    expect(rare.length).toBeGreaterThanOrEqual(12);
+    for (const { id, under, measured } of rare) {
+      expect(measured, id).toBeDefined();
+      const { caught, seeds } = measured ?? { caught: 0, seeds: 0 };
+      expect(seeds, id).toBeGreaterThanOrEqual(under?.light === undefined ? 400 : 5_000);
+      expect(caught, id).toBeGreaterThan(0);
+      expect(caught / seeds, id).toBeLessThan(0.01);
     }
   });
 
@@ -70,4 +85,22 @@ describe('a campaign', () => {
     const found = await hunt(simulators, mutant, { seconds: 30, workers: 1, shrinks: false });
     expect(found).toMatchObject({ id, seed: expect.any(Number), failure: expect.any(String) });
   });
+
+  it('catches a rare one with engines alone, makes it small, and tells it', async () => {
+    const simulators = await Simulators.open();
+    const loaded: readonly Loaded[] = await loadZoo(simulators);
+    const mutant = loaded.find(({ id }) => id === RARE);
+    const found = await hunt(simulators, mutant, { seconds: 60, workers: 1, shrinks: true });
+    expect(found).toMatchObject({ id: RARE, seed: expect.any(Number), failure: 'agreement' });
+    expect(found.seeds).toBeGreaterThan(20);
+    expect(found.shrunk.after).toBeLessThanOrEqual(15);
+    const files = await tell(simulators, mutant, found, { lastMs: undefined });
+    expect(Object.keys(files)).toEqual(['trace.jsonl', 'transcript.txt', 'regression.test.ts']);
+    expect(files['transcript.txt']).toContain('VIOLATION of agreement');
+    const trace = files['trace.jsonl'];
+    expect(await retell(simulators, mutant?.patches, trace, { lastMs: undefined })).toMatchObject({
+      failure: 'agreement',
+    });
+    expect(await retell(simulators, [], trace, { lastMs: undefined })).toMatchObject({ failure: null });
+  }, 60_000);
 });

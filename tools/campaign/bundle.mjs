@@ -36,7 +36,7 @@ export function applied(patches) {
   );
 }
 
-/** Digest of every source that can be part of a bundle: one for the whole checkout. */
+/** Digest of every source that can be part of a bundle, the zoo itself too: one for the whole checkout. */
 export function sourceDigest() {
   const hash = createHash('sha256');
   const visit = (folder) => {
@@ -52,6 +52,7 @@ export function sourceDigest() {
     const source = join(root, 'packages', name, 'src');
     if (existsSync(source)) visit(source);
   }
+  visit(join(root, 'test', 'zoo'));
   return hash.digest('hex');
 }
 

@@ -44,20 +44,23 @@ export function optionsFor({ under = {} }) {
   return { mechanism: 'simplex', brief: true, ...under };
 }
 
-/** Runs honest code. */
-export async function honestCampaign(simulators, { seeds, workers }, say) {
+/** Runs honest code, under the settings of a hunt. */
+export async function honestCampaign(simulators, { seeds, workers, under = {} }, say) {
   const pool = new Pool(await simulators.module(), workers);
   try {
     const failures = [];
     const sum = { wasted: 0, finalized: 0, events: 0 };
+    const coverage = {};
     const each = (answer) => {
       if (answer.failure !== null) failures.push({ seed: answer.seed, failure: answer.failure, detail: answer.detail });
       if (answer.wasted !== null) sum.wasted++;
       sum.finalized += answer.finalized ?? 0;
       sum.events += answer.events ?? 0;
-      if (answer.seed % 50 === 0) say(`  seed ${answer.seed}: ${failures.length} failed, ${sum.wasted} wasted`);
+      for (const [name, times] of Object.entries(answer.coverage ?? {})) coverage[name] = (coverage[name] ?? 0) + times;
+      if (answer.seed % Math.max(50, seeds / 4) === 0)
+        say(`  seed ${answer.seed}: ${failures.length} failed, ${sum.wasted} wasted`);
     };
-    const options = optionsFor({});
+    const options = optionsFor({ under });
     const { answers, seconds } = await runSeeds(pool, {
       options,
       from: 1,
@@ -66,7 +69,7 @@ export async function honestCampaign(simulators, { seeds, workers }, say) {
       workers,
       each,
     });
-    return { seeds: answers.length, failures, ...sum, seconds };
+    return { seeds: answers.length, failures, ...sum, seconds, coverage };
   } finally {
     await pool.close();
   }
@@ -140,17 +143,23 @@ export async function retell(simulators, patches, text, { lastMs }) {
   }
 }
 
-/** How many of the first seeds show a bug, by what they show. */
+/** How many of the first seeds show a bug, by what they show: as in {@link hunt}, without those that fail though only its defences are gone. */
 export async function rateOf(simulators, mutant, { seeds, seconds, workers }) {
+  const options = optionsFor(mutant);
   const pool = new Pool(await simulators.module(mutant.patches), workers);
+  const control = new Pool(await simulators.module(mutant.and ?? []), 1);
   try {
-    const { answers } = await runSeeds(pool, { options: optionsFor(mutant), from: 1, count: seeds, seconds, workers });
-    const caught = answers.filter(shows);
+    const { answers } = await runSeeds(pool, { options, from: 1, count: seeds, seconds, workers });
+    const caught = [];
+    for (const answer of answers.filter(shows)) {
+      const without = await control.run({ kind: 'run', options: { ...options, seed: answer.seed } });
+      if (without.failure === null) caught.push(answer);
+    }
     const classes = {};
     for (const { failure } of caught) classes[failure] = (classes[failure] ?? 0) + 1;
     const rate = answers.length === 0 ? 0 : caught.length / answers.length;
     return { id: mutant.id, rare: mutant.rare ?? false, seeds: answers.length, caught: caught.length, rate, classes };
   } finally {
-    await pool.close();
+    await Promise.all([pool.close(), control.close()]);
   }
 }

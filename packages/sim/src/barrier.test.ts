@@ -113,6 +113,20 @@ describe('barriers', () => {
     expect(network.stopped()).toEqual([]);
   });
 
+  it('that follow a leader or swizzle end when they are told to', async () => {
+    const { world, network } = await mesh(4, { link: { latency: 1, jitter: 0 } });
+    const ends = [
+      followLeader({ world, network }, { leader: () => peerOf(1), ms: 1000 }),
+      swizzle({ world, network }, { nodes: peers(0, 1, 2, 3), ms: 1000, share: 1 }, Stream.named(1, 'swizzle')),
+    ];
+    await world.runFor(600);
+    expect(network.stopped().length).toBeGreaterThan(6);
+    for (const end of ends) end();
+    expect(network.stopped()).toEqual([]);
+    await world.runFor(200);
+    expect(network.stopped()).toEqual([]);
+  });
+
   it('heal little by little', async () => {
     const { world, network, nodes } = await mesh(4, { detection: 100 });
     network.partition(peers(0), peers(1), peers(2, 3));

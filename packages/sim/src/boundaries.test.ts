@@ -36,6 +36,29 @@ describe('boundaries', () => {
     expect([boundaries.effects, boundaries.operations]).toEqual([1, 2]);
   });
 
+  it('have names, and spring at the effect of one name, counted from where the trap was set', () => {
+    for (const side of ['before', 'after'] as const) {
+      const boundaries = new Boundaries();
+      const seen: string[] = [];
+      const pass = (kind: string, what: string): void => {
+        seen.push(what);
+        if (!boundaries.begin(kind, true, what)) return void seen.push(`died before ${kind} ${what}`);
+        if (!boundaries.end(true)) seen.push(`died after ${kind} ${what}`);
+      };
+      pass('sync', 'gate');
+      pass('append', 'gate');
+      boundaries.arm(2, { counted: 'effects', side, named: 'sync gate', spring: () => seen.push('sprung') });
+      for (const what of ['journal', 'gate', 'journal', 'gate', 'gate']) pass('sync', what);
+      const died = ['sprung', `died ${side} sync gate`];
+      expect(seen).toEqual(['gate', 'gate', 'journal', 'gate', 'journal', 'gate', ...died, 'gate']);
+      expect([...boundaries.names]).toEqual([
+        ['sync gate', 4],
+        ['append gate', 1],
+        ['sync journal', 2],
+      ]);
+    }
+  });
+
   it('refuse to be counted from 0', () => {
     expect(() => new Boundaries().arm(0, { counted: 'effects', side: 'after', spring: () => {} })).toThrow(RangeError);
   });

@@ -8,6 +8,15 @@ import type { World } from './world.ts';
 /** Sees or changes a message on the wire: `null` loses it. */
 export type Wire = (from: PeerId, to: PeerId, traffic: Traffic, bytes: Uint8Array) => Uint8Array | null;
 
+/** Picks messages on the wire. */
+export type Picks = (from: PeerId, to: PeerId, traffic: Traffic, bytes: Uint8Array) => boolean;
+
+/** Messages kept back, and what picks them. */
+interface Dam {
+  readonly picks: Picks;
+  readonly held: (Parcel & { readonly lane: Lane })[];
+}
+
 /** What the carrier asks of the network that it belongs to. */
 export interface Roads {
   /** Whether a frame that was changed on the way is noticed. */
@@ -38,6 +47,7 @@ export class Carrier {
   messages = 0;
   bytes = 0;
   wire: Wire | null = null;
+  readonly #dams = new Set<Dam>();
   #slab = new ArrayBuffer(SLAB);
   #used = 0;
 
@@ -60,6 +70,18 @@ export class Carrier {
     // Who waits for the uplink with bulk may now have something more urgent.
     else if (lane.queued) lane.from.uplink.join(lane);
     return true;
+  }
+
+  /** Keeps back what it picks, until the returned function lets it go. */
+  withhold(picks: Picks): () => void {
+    const dam: Dam = { picks, held: [] };
+    this.#dams.add(dam);
+    return () => {
+      if (!this.#dams.delete(dam)) return;
+      for (const { lane, traffic, bytes } of dam.held) {
+        this.#carry(lane, traffic, bytes, this.#world.elapsed + lane.link.options.latency);
+      }
+    };
   }
 
   /** Puts a message on the wire without asking whether it may be sent. */
@@ -157,7 +179,7 @@ export class Carrier {
     const { latency, fault } = channel.next();
     if (bytes === null) return;
     channel.remember(bytes);
-    if (cut) return;
+    if (cut || this.#keeps(lane, traffic, bytes)) return;
     lane.departure = departure;
     let usual = departure + latency;
     // Votes go first: jitter alone lets no bulk past those that left before it.
@@ -166,6 +188,17 @@ export class Carrier {
     // A list may name faults of a time after stabilisation: the network behaves all the same.
     if (fault === null || link.stable) this.#carry(lane, traffic, bytes, usual);
     else this.#harm(lane, traffic, bytes, usual, fault);
+  }
+
+  #keeps(lane: Lane, traffic: Traffic, bytes: Uint8Array): boolean {
+    const { link } = lane;
+    if (this.#dams.size === 0 || link.stable) return false;
+    for (const { picks, held } of this.#dams) {
+      if (!picks(link.from, link.to, traffic, bytes)) continue;
+      held.push({ lane, traffic, bytes });
+      return true;
+    }
+    return false;
   }
 
   #harm(lane: Lane, traffic: Traffic, bytes: Uint8Array, usual: number, fault: Fault): void {

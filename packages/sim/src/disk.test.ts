@@ -1,6 +1,7 @@
 import type { Disk } from '@quorate/kernel';
 import { describe, expect, it } from 'vitest';
-import { type DiskOptions, SimulatedDisk } from './disk.ts';
+import type { DiskOptions } from './disk/options.ts';
+import { SimulatedDisk } from './disk.ts';
 import { Incarnation } from './incarnation.ts';
 import { World } from './world.ts';
 

@@ -1,57 +1,15 @@
-import { type Disk, fromHex, QuorateError, toHex } from '@quorate/kernel';
+import { type Disk, QuorateError } from '@quorate/kernel';
 import { Boundaries } from './boundaries.ts';
 import type { Choice } from './decisions.ts';
-import {
-  type DiskFaults,
-  FaultSource,
-  type Guard,
-  NO_FAULTS,
-  type Operation,
-  type Spot,
-  spotOf,
-} from './disk/faults.ts';
+import { type DiskFaults, FaultSource, type Guard, NO_FAULTS, type Operation } from './disk/faults.ts';
+import { Holdings } from './disk/holdings.ts';
+import type { DiskCrash, DiskLatency, DiskOptions } from './disk/options.ts';
 import { type Below, misread, openFile, openStore } from './disk/ports.ts';
 import { type Incarnation, never } from './incarnation.ts';
-import { ALL_TEARS, PlatterFile, SECTOR, type Tear } from './platter.ts';
-import { Stream } from './random.ts';
+import { ALL_TEARS, PlatterFile, type Tear } from './platter.ts';
+import { digestText, Stream } from './random.ts';
 import { SortedMap } from './sorted-map.ts';
 import type { World } from './world.ts';
-
-/** How long operations take, in ms. */
-export interface DiskLatency {
-  readonly read: number;
-  readonly append: number;
-  readonly sync: number;
-  readonly batch: number;
-}
-
-export interface DiskOptions {
-  readonly latency?: Partial<DiskLatency>;
-  /** Largest share by which an operation takes longer than that, drawn evenly: 0.5 for up to half as long again. */
-  readonly jitter?: number;
-  /** Bytes that fit. */
-  readonly capacity?: number;
-  /** What power cuts may do to unsynced bytes; any of it unless told otherwise. */
-  readonly tears?: readonly Tear[];
-  /** What goes wrong at random; nothing unless told otherwise. */
-  readonly faults?: Partial<DiskFaults>;
-}
-
-/** How a process ended, for its disk. */
-export interface DiskCrash {
-  /** Whether the machine went dark, and unsynced bytes with it. */
-  readonly power: boolean;
-  /** The one thing that happens to unsynced bytes; drawn when absent. */
-  readonly tear?: Tear;
-  /** How many of the operations under way have happened; drawn when absent. */
-  readonly happened?: number;
-}
-
-/** A copy of all that a disk held. */
-export interface Backup {
-  readonly files: ReadonlyMap<string, Uint8Array>;
-  readonly stores: ReadonlyMap<string, SortedMap>;
-}
 
 const USUAL: DiskLatency = { read: 0.05, append: 0.02, sync: 1, batch: 1 };
 
@@ -70,6 +28,7 @@ const OPERATIONS: Readonly<Record<Operation, { readonly takes: keyof DiskLatency
 
 interface Pending {
   readonly operation: Operation;
+  readonly place: string;
   readonly life: Incarnation;
   /** Does it; what that returns tells whoever asked for it. Never throws. */
   readonly happen: () => () => void;
@@ -81,10 +40,10 @@ interface Pending {
  * included, wholly or not at all. A power cut then tears what was appended and not synced. Errors: `disk/full`,
  * `disk/failed`, `disk/corrupt`. Faults are decisions of the domains `disk/<name>` and `disk/<name>/crash`.
  */
-export class SimulatedDisk {
+export class SimulatedDisk extends Holdings {
   readonly #name: string;
-  readonly #files = new Map<string, PlatterFile>();
-  readonly #stores = new Map<string, SortedMap>();
+  /** Of its machine: what completes keeps its order among timers and messages of the same instant. */
+  readonly #lane: number;
   readonly #world: World;
   readonly #stream: Stream;
   readonly #latency: DiskLatency;
@@ -107,17 +66,16 @@ export class SimulatedDisk {
   slowness = 1;
 
   constructor(world: World, name: string, options: DiskOptions = {}) {
+    super();
     this.#world = world;
     this.#name = name;
+    this.#lane = digestText(name);
     this.#stream = world.stream(`disk/${name}`);
     this.#latency = { ...USUAL, ...options.latency };
     this.#jitter = options.jitter ?? 0;
     this.#tears = options.tears ?? ALL_TEARS;
     this.capacity = options.capacity ?? Number.MAX_SAFE_INTEGER;
-    this.#source = new FaultSource(world, name, {
-      randomByte: (stream) => this.#randomByte(stream),
-      randomSector: (stream) => this.#randomSector(stream),
-    });
+    this.#source = new FaultSource(world, name, this);
     if (options.faults !== undefined) this.faults = options.faults;
   }
 
@@ -145,73 +103,18 @@ export class SimulatedDisk {
     return this.#pending.length;
   }
 
-  get used(): number {
-    let used = 0;
-    for (const file of this.#files.values()) used += file.size;
-    for (const store of this.#stores.values()) used += store.bytes;
-    return used;
-  }
-
-  /** Names of the files that exist, sorted. */
-  fileNames(): string[] {
-    return [...this.#files.keys()].sort();
-  }
-
-  /** Names of the stores that exist, sorted. */
-  storeNames(): string[] {
-    return [...this.#stores.keys()].sort();
-  }
-
-  /** What a file holds, or `null`. */
-  peek(name: string): Uint8Array | null {
-    const file = this.#files.get(name);
-    return file === undefined ? null : file.read(0, file.size);
-  }
-
-  /** Puts a file there, durably: a restored backup, a forged file. */
-  plant(name: string, bytes: Uint8Array): void {
-    this.#files.set(name, PlatterFile.of(bytes));
-  }
-
-  /** All that it holds, for {@link restore}. */
-  backup(): Backup {
-    return {
-      files: new Map(this.fileNames().map((name) => [name, this.peek(name) ?? new Uint8Array()])),
-      stores: new Map([...this.#stores].map(([name, store]) => [name, store.copy()])),
-    };
-  }
-
-  /** Holds what a backup holds, and nothing else, or only where names start with `prefix`: what an operator does to a machine that is off. */
-  restore(backup: Backup, prefix = ''): void {
-    this.lose(prefix);
-    for (const [name, bytes] of backup.files) if (name.startsWith(prefix)) this.plant(name, bytes);
-    for (const [name, store] of backup.stores) if (name.startsWith(prefix)) this.#stores.set(name, store.copy());
-  }
-
-  /** Holds what another disk holds: a home that was copied. */
-  copyFrom(other: SimulatedDisk): void {
-    this.restore(other.backup());
-  }
-
-  /** Loses every file and store whose name starts with `prefix`. */
-  lose(prefix: string): void {
-    for (const name of [...this.#files.keys()]) if (name.startsWith(prefix)) this.#files.delete(name);
-    for (const name of [...this.#stores.keys()]) if (name.startsWith(prefix)) this.#stores.delete(name);
-  }
-
-  /** Inverts one bit of a file. */
-  flip(name: string, offset: number, bit = 0): void {
-    const file = this.#files.get(name);
-    if (file === undefined) throw new RangeError(`no file ${name}`);
-    file.flip(offset, bit);
-  }
-
-  /** Inverts one bit of a value of a store. `false` when there is no such byte. */
-  flipValue(name: string, key: Uint8Array, offset: number, bit = 0): boolean {
-    const entry = this.#stores.get(name)?.entry(key);
-    if (entry === undefined || !(offset < entry.value.length)) return false;
-    entry.value[offset] = (entry.value[offset] ?? 0) ^ (1 << (bit & 7));
-    return true;
+  /**
+   * Lets an observer ask the program of this machine something that it answers at once: reads of its stores in between meet no
+   * faults and are not counted, so that a run is the same whether somebody watches or not.
+   */
+  aside<T>(ask: () => T): T {
+    const { asleep } = this.#source;
+    this.#source.asleep = true;
+    try {
+      return ask();
+    } finally {
+      this.#source.asleep = asleep;
+    }
   }
 
   /** Busy with nothing for this many ms: what waits and what comes is late by as much. */
@@ -239,7 +142,7 @@ export class SimulatedDisk {
     const tears = tear === undefined ? this.#tears : [tear];
     for (const name of this.fileNames()) {
       const stream = Stream.named(Number(cut.salt), name);
-      if (this.#files.get(name)?.cutPower(stream, tears) === false) this.#files.delete(name);
+      if (this.files.get(name)?.cutPower(stream, tears) === false) this.files.delete(name);
     }
   }
 
@@ -251,21 +154,21 @@ export class SimulatedDisk {
       room: () => (this.capacity === Number.MAX_SAFE_INTEGER ? this.capacity : this.capacity - this.used),
       reserve: (bytes, fault) => this.#reserve(bytes, fault),
       confirm: (fault) => this.#confirm(fault),
-      overwrite: (choice, bytes) => this.#overwrite(choice, bytes),
-      sectorAt: (choice) => this.#sectorAt(choice),
+      overwrite: (choice, bytes) => this.overwrite(choice, bytes),
+      sectorAt: (choice) => this.sectorAt(choice),
     };
     const { submit } = below;
     return {
       openFile: (name) =>
         submit('look', name, () => {
-          const file = this.#files.get(name) ?? new PlatterFile();
-          this.#files.set(name, file);
+          const file = this.files.get(name) ?? new PlatterFile();
+          this.files.set(name, file);
           return openFile(below, name, file);
         }),
       listFiles: (prefix) => submit('look', '', () => this.fileNames().filter((name) => name.startsWith(prefix))),
       removeFile: (name) =>
         submit('remove', name, () => {
-          this.#files.delete(name);
+          this.files.delete(name);
         }),
       replaceFile: (name, bytes) => {
         const copy = new Uint8Array(bytes);
@@ -275,18 +178,18 @@ export class SimulatedDisk {
           this.#confirm(fault);
           const file = PlatterFile.of(copy);
           file.previous = old;
-          this.#files.set(name, file);
+          this.files.set(name, file);
         });
       },
       readFile: (name) =>
         submit('read', name, (fault) => {
-          const file = this.#files.get(name);
+          const file = this.files.get(name);
           return file === undefined ? null : misread(below, fault, file, file.read(0, file.size));
         }),
       openStore: (name) =>
         submit('look', name, () => {
-          const map = this.#stores.get(name) ?? new SortedMap();
-          this.#stores.set(name, map);
+          const map = this.stores.get(name) ?? new SortedMap();
+          this.stores.set(name, map);
           return openStore(below, name, map);
         }),
       usage: () => submit('look', '', () => ({ used: this.used, free: Math.max(0, this.capacity - this.used) })),
@@ -310,13 +213,13 @@ export class SimulatedDisk {
 
   #ask(operation: Operation, place: string, older: boolean): Choice | null {
     const fault = this.#source.ask(operation, place, older);
-    if (fault?.kind === 'flip') this.#flip(fault);
+    if (fault?.kind === 'flip') this.flipAt(fault);
     return fault;
   }
 
   #submit<T>(life: Incarnation, operation: Operation, place: string, apply: (fault: Choice | null) => T): Promise<T> {
     if (!life.alive) return never();
-    const older = operation === 'read' && (this.#files.get(place)?.previous ?? null) !== null;
+    const older = operation === 'read' && (this.files.get(place)?.previous ?? null) !== null;
     const fault = this.#ask(operation, place, older);
     const now = this.#world.elapsed;
     let takes = this.#latency[OPERATIONS[operation].takes] * this.slowness;
@@ -334,10 +237,11 @@ export class SimulatedDisk {
           return () => reject(error);
         }
       };
-      this.#pending.push({ operation, life, happen });
-      this.#world.schedule(done - now, this.#kindOf(operation), () => {
+      this.#pending.push({ operation, place, life, happen });
+      const complete = (): void => {
         if (stretch === this.#stretch) this.#complete();
-      });
+      };
+      this.#world.schedule(done - now, this.#kindOf(operation), complete, 0, this.#lane);
     });
   }
 
@@ -345,9 +249,9 @@ export class SimulatedDisk {
   #complete(): void {
     const next = this.#pending.shift();
     if (next === undefined) return;
-    const { operation, life, happen } = next;
+    const { operation, place, life, happen } = next;
     const { effect } = OPERATIONS[operation];
-    if (!this.boundaries.begin(operation, effect)) return;
+    if (!this.boundaries.begin(operation, effect, place.split('/', 1)[0])) return;
     const settle = happen();
     if (this.boundaries.end(effect)) life.enter(settle);
   }
@@ -358,47 +262,5 @@ export class SimulatedDisk {
     const kind = `${this.#name}/disk/${operation}`;
     this.#kinds.set(operation, kind);
     return kind;
-  }
-
-  #flip(choice: Choice): void {
-    const spot = spotOf(choice);
-    if (spot === null) return;
-    const bit = Number(choice.bit ?? 0);
-    // A list that was shortened may name what is not there.
-    if (spot.key !== undefined) this.flipValue(spot.place, fromHex(spot.key), spot.offset, bit);
-    else if (spot.offset < (this.#files.get(spot.place)?.size ?? 0)) this.flip(spot.place, spot.offset, bit);
-  }
-
-  #overwrite(choice: Choice, bytes: Uint8Array): void {
-    const spot = spotOf(choice);
-    if (spot !== null) this.#files.get(spot.place)?.overwrite(spot.offset, bytes.subarray(0, SECTOR));
-  }
-
-  #sectorAt(choice: Choice): Uint8Array {
-    const spot = spotOf(choice);
-    const file = spot === null ? undefined : this.#files.get(spot.place);
-    if (spot === null || file === undefined || spot.offset >= file.size) return new Uint8Array();
-    return file.read(spot.offset, Math.min(SECTOR, file.size - spot.offset));
-  }
-
-  #randomByte(stream: Stream): Spot | null {
-    const files = this.fileNames().filter((name) => (this.#files.get(name)?.size ?? 0) > 0);
-    const stores = this.storeNames().filter((name) => (this.#stores.get(name)?.size ?? 0) > 0);
-    if (files.length + stores.length === 0) return null;
-    const place = stream.pick([...files, ...stores]);
-    const file = this.#files.get(place);
-    if (file !== undefined && file.size > 0) return { place, offset: stream.below(file.size) };
-    const store = this.#stores.get(place);
-    const entry = store?.at(stream.below(Math.max(1, store.size)));
-    if (entry === undefined || entry.value.length === 0) return null;
-    return { place, key: toHex(entry.key), offset: stream.below(entry.value.length) };
-  }
-
-  #randomSector(stream: Stream): Spot | null {
-    const files = this.fileNames().filter((name) => (this.#files.get(name)?.size ?? 0) > 0);
-    if (files.length === 0) return null;
-    const place = stream.pick(files);
-    const sectors = Math.ceil((this.#files.get(place)?.size ?? 1) / SECTOR);
-    return { place, offset: SECTOR * stream.below(sectors) };
   }
 }

@@ -12,7 +12,7 @@ export interface Scene {
 
 /**
  * Swizzle-clogging, as FoundationDB names it: in the first half of `ms` the directions stop one by one, in the second they come
- * back in another order. `stream` draws which directions (each with probability `share`), when and in which order.
+ * back in another order. `stream` draws which directions (each with probability `share`), when and in which order. The returned function ends it earlier.
  */
 export function swizzle(
   { world, network }: Scene,
@@ -23,12 +23,12 @@ export function swizzle(
     readonly how?: Barrier['how'];
   },
   stream: Stream,
-): void {
+): () => void {
   const { nodes, ms, share = 0.5, how = 'clogged' } = options;
   const directions = nodes.flatMap((from) =>
     nodes.flatMap((to) => (from !== to && stream.chance(share) ? [[from, to] as const] : [])),
   );
-  if (directions.length === 0) return;
+  if (directions.length === 0) return () => {};
   const sluices = new Sluices(how);
   const lift = network.raise(sluices);
   const step = ms / 2 / directions.length;
@@ -45,11 +45,12 @@ export function swizzle(
     change(ms / 2 + step * (index + stream.fraction()), () => sluices.open(from, to));
   });
   world.schedule(ms, 'network/swizzle', lift);
+  return lift;
 }
 
 /**
  * Cuts off whoever leads, for `ms`: `leader` names the node that leads the present view, or null, and is asked every `every` ms.
- * When the lead passes on, the cut follows.
+ * When the lead passes on, the cut follows. The returned function ends it earlier.
  */
 export function followLeader(
   { world, network }: Scene,
@@ -60,22 +61,29 @@ export function followLeader(
     readonly way?: Way;
     readonly how?: Barrier['how'];
   },
-): void {
+): () => void {
   const { leader, ms, every = 50, way = 'both', how = 'cut' } = options;
   const end = world.elapsed + ms;
   let target: PeerId | null = null;
   let lift: (() => void) | null = null;
+  let ended = false;
+  const turn = (next: PeerId | null): void => {
+    if (next === target) return;
+    lift?.();
+    lift = next === null ? null : network.raise(isolated([next], way, how));
+    target = next;
+  };
   const look = (): void => {
+    if (ended) return;
     const over = world.elapsed >= end;
-    const next = over ? null : leader();
-    if (next !== target) {
-      lift?.();
-      lift = next === null ? null : network.raise(isolated([next], way, how));
-      target = next;
-    }
+    turn(over ? null : leader());
     if (!over) world.schedule(Math.min(every, end - world.elapsed), 'network/follow', look);
   };
   look();
+  return () => {
+    ended = true;
+    turn(null);
+  };
 }
 
 /** Ends every barrier, but one direction after the other, in an order that `stream` draws, within `ms`. */

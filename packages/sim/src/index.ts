@@ -7,10 +7,11 @@ export type { Wire } from './carrier.ts';
 export { Checkers, Violation } from './checkers/checkers.ts';
 export type { ClockOptions } from './clock.ts';
 export { SimulatedClock } from './clock.ts';
-export { Cluster, type ClusterOptions, codeOf, type Guise, type Member, type Running } from './cluster.ts';
+export type { ClusterOptions, Guise, Member, Running } from './cluster/member.ts';
+export { Cluster, codeOf } from './cluster.ts';
 export { type Choice, type Decision, Decisions } from './decisions.ts';
 export type { DiskFaults, Guard } from './disk/faults.ts';
-export type { Backup, DiskCrash, DiskLatency, DiskOptions } from './disk.ts';
+export type { Backup, DiskCrash, DiskLatency, DiskOptions } from './disk/options.ts';
 export { SimulatedDisk } from './disk.ts';
 export { followLeader, healGradually, type Scene, swizzle } from './disturbance.ts';
 export { guarded, Nondeterminism } from './guards.ts';
@@ -24,6 +25,16 @@ export { type LatencyOptions, type LatencyReport, latency, type Percentiles } fr
 export { LightNetwork } from './light/network.ts';
 export type { Delays, LightOptions, Route } from './light/options.ts';
 export type { Attack, AttackPort, LightProtocol, MessageShape, Schedule } from './light/protocol.ts';
+export { type LightOutcome, runLightSeed } from './light/seed.ts';
+export type { LightFamily, LightSeedOptions } from './light/seed-configuration.ts';
+export {
+  isLightTrace,
+  type LightReplay,
+  lightRegressionTest,
+  readLightTrace,
+  replayLight,
+  writeLightTrace,
+} from './light/seed-trace.ts';
 export { lightSimplex } from './light/simplex.ts';
 export type { LinkOptions } from './link.ts';
 export { type Boot, type BoundaryCrash, Machine, type MachineOptions, type Program } from './machine.ts';
@@ -39,6 +50,7 @@ export { assignRegions, builtInRegions, Regions, regionPaths } from './regions/r
 export { type Entry, Register, type RegisterOptions, registerTransaction } from './register.ts';
 export { simulatedSuite } from './suite.ts';
 export { type Campaign, type CampaignOptions, campaignFault, runCampaign } from './swarm/campaign.ts';
+export { coverageTable } from './swarm/coverage-table.ts';
 export { FAULT_FAMILIES, type FaultFamily, isFailure, type Outcome, type SeedOptions } from './swarm/outcome.ts';
 export { type PoolOptions, runSeeds } from './swarm/pool.ts';
 export { runSeed } from './swarm/run-seed.ts';
@@ -61,7 +73,15 @@ export {
   type TranscriptOptions,
   transcript,
 } from './trace/replay.ts';
-export { failureClass, type ShrinkOptions, type ShrinkParts, type Shrunk, shrink } from './trace/shrink.ts';
+export {
+  type Failing,
+  failureClass,
+  type Shrinkable,
+  type ShrinkOptions,
+  type ShrinkParts,
+  type Shrunk,
+  shrink,
+} from './trace/shrink.ts';
 export type { Sighting, SightingKind } from './trace/sighting.ts';
 export { runTwins, type TwinsOptions, type TwinsReport } from './twins/campaign.ts';
 export { TwinsExecutor, type TwinsNetwork, type TwinsResult } from './twins/execute.ts';

@@ -1,7 +1,7 @@
 import { QuorateError } from '@quorate/kernel';
 import type { Atlas } from './atlas.ts';
 import type { Choice } from './decisions.ts';
-import type { Backup } from './disk.ts';
+import type { Backup } from './disk/options.ts';
 import type { Machine, Program } from './machine.ts';
 
 /** What can be taken from a machine, by the beginning of the names of its files and stores. */

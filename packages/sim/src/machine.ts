@@ -1,10 +1,12 @@
 import type { Disk, PeerId, Ports, Signer, Transport } from '@quorate/kernel';
 import type { Counted, Side } from './boundaries.ts';
 import { type ClockOptions, SimulatedClock } from './clock.ts';
-import { type DiskCrash, type DiskOptions, SimulatedDisk } from './disk.ts';
+import type { DiskCrash, DiskOptions } from './disk/options.ts';
+import { SimulatedDisk } from './disk.ts';
 import { Incarnation } from './incarnation.ts';
 import type { SimulatedNetwork } from './network.ts';
 import type { Tear } from './platter.ts';
+import { digestText } from './random.ts';
 import type { World } from './world.ts';
 
 /** What runs on a machine. */
@@ -37,6 +39,8 @@ export interface BoundaryCrash {
   readonly side?: Side;
   /** Whether reads of the disk are counted too, which a start mostly consists of. */
   readonly counted?: Counted;
+  /** Counts only effects of this name, see {@link Boundaries}: `sync journal`, `send votes`. */
+  readonly named?: string;
   readonly power?: boolean;
   /** What happens to unsynced bytes; drawn when absent. */
   readonly tear?: Tear;
@@ -54,6 +58,8 @@ export class Machine<P extends Program> {
   protocolVersion: number | null = null;
   /** Ms of processor time that each event of the next life takes. {@link slow} changes it for this one too. */
   #eventCost: number;
+  /** Keeps the order of what happens on this machine within one instant: that of {@link Incarnation}. */
+  readonly #lane: number;
   readonly #world: World;
   readonly #network: SimulatedNetwork;
   #life: Incarnation | null = null;
@@ -69,6 +75,7 @@ export class Machine<P extends Program> {
     this.disk = new SimulatedDisk(world, name, disk);
     this.clock = new SimulatedClock(world, clock);
     this.#eventCost = eventCost;
+    this.#lane = digestText(name);
     this.#world = world;
     this.#network = network;
   }
@@ -137,12 +144,15 @@ export class Machine<P extends Program> {
    * Arms a crash at the `nth` boundary from now, counted from 1 and across lives: before or after that effect, which is the
    * last thing that happened on this machine. It is sprung once; {@link disarm} takes it back.
    */
-  crashAt(nth: number, { side = 'before', counted = 'effects', power = true, tear, down }: BoundaryCrash = {}): void {
+  crashAt(
+    nth: number,
+    { side = 'before', counted = 'effects', named, power = true, tear, down }: BoundaryCrash = {},
+  ): void {
     const spring = (): void => {
       this.crash({ power, happened: 0, ...(tear === undefined ? {} : { tear }) });
       if (down !== undefined) this.restartAfter(down);
     };
-    this.disk.boundaries.arm(nth, { counted, side, spring });
+    this.disk.boundaries.arm(nth, { counted, side, spring, ...(named === undefined ? {} : { named }) });
   }
 
   disarm(): void {
@@ -157,9 +167,10 @@ export class Machine<P extends Program> {
 
   /** Starts the last program again in `ms`, unless something runs here by then. */
   restartAfter(ms: number): void {
-    this.#world.schedule(ms, `${this.name}/restart`, () => {
+    const start = (): void => {
       if (this.#life === null && this.#factory !== null) this.restart();
-    });
+    };
+    this.#world.schedule(ms, `${this.name}/restart`, start, 0, this.#lane);
   }
 
   /** The process does nothing for `ms`: what is due, what arrives and what the disk completes waits, in order. Its clock runs on. */
@@ -213,11 +224,11 @@ export class Machine<P extends Program> {
   #counted(transport: Transport): Transport {
     const { boundaries } = this.disk;
     const send: Transport['send'] = (to, traffic, bytes) => {
-      if (!boundaries.begin('send', true)) return false;
+      if (!boundaries.begin('send', true, traffic)) return false;
       const sent = transport.send(to, traffic, bytes);
       const spring = boundaries.takeAfter();
       // The message leaves at the end of this event: a crash one tick later finds it on the wire.
-      if (spring !== null) this.#world.schedule(0.001, `${this.name}/boundary`, spring);
+      if (spring !== null) this.#world.schedule(0.001, `${this.name}/boundary`, spring, 0, this.#lane);
       return sent;
     };
     return {

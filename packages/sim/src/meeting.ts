@@ -1,6 +1,7 @@
 import type { Millis, PeerId } from '@quorate/kernel';
 import type { Link } from './channel.ts';
 import { Connection, type Endpoint, type Lane } from './endpoint.ts';
+import { digestText } from './random.ts';
 import type { World } from './world.ts';
 
 /** What connections ask of the network that they belong to. */
@@ -59,12 +60,14 @@ export class Meeting {
 
   /** Ends a connection: the sender of `lane` notices after `here` ms, the other end after `there` ms. */
   drop(lane: Lane, here: Millis, there: Millis): void {
-    const after = (delay: Millis, run: () => void): void => {
-      if (delay > 0) this.#world.schedule(delay, 'network/drop', run);
-      else run();
+    // Also for a process that has died meanwhile: the lane is that of its machine, and not of its life.
+    const after = (delay: Millis, side: Lane): void => {
+      const forget = (): void => this.#forget(side);
+      if (delay > 0) this.#world.schedule(delay, 'network/drop', forget, 0, digestText(side.from.life.name));
+      else forget();
     };
-    after(here, () => this.#forget(lane));
-    after(there, () => this.#forget(lane.connection.against(lane)));
+    after(here, lane);
+    after(there, lane.connection.against(lane));
   }
 
   #forget(lane: Lane): void {

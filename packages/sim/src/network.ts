@@ -1,11 +1,12 @@
 import type { Millis, PeerId, Traffic, Transport } from '@quorate/kernel';
 import { type Barrier, groups, Sluices } from './barrier.ts';
-import { Carrier, type Wire } from './carrier.ts';
-import { Link, type Passage, type Stability } from './channel.ts';
+import { Carrier, type Picks, type Wire } from './carrier.ts';
+import { Link, type Stability } from './channel.ts';
 import { Endpoint } from './endpoint.ts';
 import type { Incarnation } from './incarnation.ts';
 import { type LinkOptions, USUAL_LINK } from './link.ts';
 import { Meeting } from './meeting.ts';
+import { Passages } from './passages.ts';
 import type { World } from './world.ts';
 
 export interface NetworkOptions {
@@ -46,11 +47,10 @@ export class SimulatedNetwork {
   readonly #names = new Map<PeerId, string>();
   readonly #links = new Map<PeerId, Map<PeerId, Link>>();
   readonly #egress = new Map<PeerId, number>();
-  readonly #barriers = new Set<Barrier>();
+  readonly #passages = new Passages();
   readonly #stabilities: { readonly among: ReadonlySet<PeerId> | null; readonly stability: Stability }[] = [];
   /** What {@link setLinks} changed so far: for directions first used later. */
   #changes: Partial<LinkOptions> = {};
-  #version = 0;
   #partition: (() => void) | null = null;
   #blocked = new Sluices('cut');
   #endpoints = 0;
@@ -65,13 +65,13 @@ export class SimulatedNetwork {
         link: (from, to) => this.#linkOf(from, to),
         reachable: (a, b) => this.#reachable(a, b),
         farewell: (link) =>
-          this.#passage(link) === 'open' ? link.options.latency + link.options.jitter : this.#detection,
+          this.#passages.of(link) === 'open' ? link.options.latency + link.options.jitter : this.#detection,
       },
       options.observers ?? 32,
     );
     this.#carrier = new Carrier(world, {
       authenticated: options.authenticated ?? true,
-      passage: (link) => this.#passage(link),
+      passage: (link) => this.#passages.of(link),
       drop: (lane, here, there) => this.#meeting.drop(lane, here, there),
     });
   }
@@ -119,10 +119,10 @@ export class SimulatedNetwork {
 
   /** Puts a barrier between nodes, until the returned function is called. Barriers add up. */
   raise(barrier: Barrier): () => void {
-    this.#barriers.add(barrier);
+    this.#passages.add(barrier);
     this.reconsider();
     return () => {
-      if (this.#barriers.delete(barrier)) this.reconsider();
+      if (this.#passages.remove(barrier)) this.reconsider();
     };
   }
 
@@ -131,12 +131,20 @@ export class SimulatedNetwork {
     this.#world.schedule(ms, 'network/barrier', this.raise(barrier));
   }
 
+  /**
+   * Keeps back what it picks as it is sent, on links that are not stable yet, until the returned function lets it all go at once: later
+   * messages of the class arrive before it. What is kept back is lost with its connection.
+   */
+  withhold(picks: Picks): () => void {
+    return this.#carrier.withhold(picks);
+  }
+
   /** Asks every barrier again: for those that have changed their mind. */
   reconsider(): void {
-    this.#version++;
+    this.#passages.forget();
     for (const connection of this.#meeting.connections) {
       const [there, back] = connection.lanes;
-      const passages = [this.#passage(there.link), this.#passage(back.link)];
+      const passages = [this.#passages.of(there.link), this.#passages.of(back.link)];
       if (!connection.doomed && passages.every((passage) => passage === 'cut')) {
         connection.doomed = true;
         this.#world.schedule(this.#detection, 'network/detect', () => this.#meeting.drop(there, 0, 0));
@@ -151,7 +159,7 @@ export class SimulatedNetwork {
     const peers = [...this.#names.keys()];
     return peers.flatMap((from) =>
       peers.flatMap((to) => {
-        const how = from === to ? 'open' : this.#passage(this.#linkOf(from, to));
+        const how = from === to ? 'open' : this.#passages.of(this.#linkOf(from, to));
         return how === 'open' ? [] : [[from, to, how] as const];
       }),
     );
@@ -166,14 +174,14 @@ export class SimulatedNetwork {
   /** Loses everything from one node to another while the connection seems fine: an asymmetric partition. */
   block(from: PeerId, to: PeerId): void {
     this.#blocked.shut(from, to);
-    this.#barriers.add(this.#blocked);
+    this.#passages.add(this.#blocked);
     this.reconsider();
   }
 
   /** Ends every partition, every blocked direction and every other barrier. */
   heal(): void {
     this.#blocked = new Sluices('cut');
-    this.#barriers.clear();
+    this.#passages.clear();
     this.reconsider();
   }
 
@@ -270,23 +278,9 @@ export class SimulatedNetwork {
     for (const links of this.#links.values()) yield* links.values();
   }
 
-  /** What the barriers make of a direction, found once per change of the barriers. */
-  #passage(link: Link): Passage {
-    if (link.version === this.#version) return link.passage;
-    link.version = this.#version;
-    link.passage = 'open';
-    if (link.stable) return link.passage;
-    for (const barrier of this.#barriers) {
-      if (!barrier.stops(link.from, link.to)) continue;
-      link.passage = barrier.how;
-      if (barrier.how === 'cut') break;
-    }
-    return link.passage;
-  }
-
   /** A handshake needs both directions, but one that only loses things does not show yet. */
   #reachable(a: PeerId, b: PeerId): boolean {
-    const [there, back] = [this.#passage(this.#linkOf(a, b)), this.#passage(this.#linkOf(b, a))];
+    const [there, back] = [this.#passages.of(this.#linkOf(a, b)), this.#passages.of(this.#linkOf(b, a))];
     return there !== 'clogged' && back !== 'clogged' && (there === 'open' || back === 'open');
   }
 }

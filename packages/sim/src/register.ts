@@ -1,4 +1,3 @@
-import { sha256 } from '@quorate/crypto';
 import {
   type AppEvent,
   type Application,
@@ -32,6 +31,7 @@ import {
   validatorUpdatesCodec,
   ZERO_DIGEST,
 } from '@quorate/kernel';
+import { sha256 } from './hash.ts';
 
 /** What a transaction of the register does, in the name of a sender whose nonces count from 1. */
 export interface Entry {

@@ -160,4 +160,23 @@ describe('S11: the end of an epoch', () => {
     s.restart({ floor: s.get('E'), floorView: 1, floorCertificate: s.certificate('finalize', 1, 'E') });
     expect(s.said('epoch 0 ended with E') && !s.said('set')).toBe(true);
   });
+
+  it('is said again when a filler proved it, and nobody votes with a new memory (light seed 108613)', () => {
+    const s = new Script({ lastHeight: 1 }).block('E', 'G', 1, next);
+    s.block('F', 'E', 2, s.emptyOn('E'));
+    s.restart({ floor: s.get('E'), floorView: 1, floorCertificate: s.certificate('finalize', 2, 'F') });
+    expect(s.said('epoch 0 ended with E by Finalization(2 F)') && !s.said('set')).toBe(true);
+    s.propose('F').receive('notarize', 2, 'F').receive('nullify', 3);
+    expect(s.everSaid('sign')).toBe(false);
+  });
+
+  it('without its proof votes as before the restart, and for nothing else', () => {
+    const s = new Script({ lastHeight: 1 }).start().block('E', 'G', 1, next).available('E').receive('notarize', 1, 'E');
+    s.block('F', 'E', 2, s.emptyOn('E')).propose('F');
+    expect(s.everSaid('sign notarize 2 F')).toBe(true);
+    s.restart({ floor: s.get('E'), floorView: 1, floorCertificate: null });
+    expect(s.said('sign notarize 2 F')).toBe(true);
+    s.block('X', 'E', 2, { ...s.emptyOn('E'), time: 77 }).propose('X');
+    expect(s.everSaid('sign notarize 2 X')).toBe(false);
+  });
 });

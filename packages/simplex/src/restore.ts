@@ -10,10 +10,7 @@ import { votedStatements } from './vote.ts';
 /** Rebuilds what a former life wrote down, asks for its signatures again, and goes on in the view its certificates lead to. */
 export function restore(state: State, records: readonly SimplexRecord[]): void {
   state.heard.fill(state.now);
-  if (state.floor.block.header.epoch === state.epoch && state.floor.block.header.height >= state.lastHeight) {
-    resumeEnded(state);
-    return;
-  }
+  if (resumeEnded(state)) return;
   state.setTimer('standstill', state.timing.standstill);
   for (const record of records) take(state, record);
   const rounds = [...state.rounds.values()].sort((a, b) => a.view - b.view);
@@ -66,12 +63,15 @@ function take(state: State, record: SimplexRecord): void {
   }
 }
 
-/** S11: restarted on the epoch's last block: say again that it ended. */
-function resumeEnded(state: State): void {
+/** S11: whether this is a restart on the epoch's last block with the proof that it is final, its own or a filler's: says again that the epoch ended. */
+function resumeEnded(state: State): boolean {
   const { block, certificate } = state.floor;
-  if (certificate === null) return;
-  state.ended = certificate;
-  state.effects.push({ kind: 'epochEnded', epoch: state.epoch, last: block, proof: certificate });
+  if (block.header.epoch !== state.epoch || block.header.height < state.lastHeight) return false;
+  const proof = certificate ?? state.top;
+  if (proof === null) return false;
+  state.ended = proof;
+  state.effects.push({ kind: 'epochEnded', epoch: state.epoch, last: block, proof });
+  return true;
 }
 
 /** The least list of records that restores the same. */

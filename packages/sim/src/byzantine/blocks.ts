@@ -1,6 +1,6 @@
-import { sha256 } from '@quorate/crypto';
 import { type Body, bodyRoots, type Digest, type Header, headerDigest, type PeerId, TRAFFIC } from '@quorate/kernel';
 import type { CarriedBlock } from '@quorate/replica';
+import { sha256 } from '../hash.ts';
 import type { Behaviour, Means, Strategy } from './disguise.ts';
 import { bodiesOf, type Outgoing, type Spoken, syncOf, votesOf } from './wire.ts';
 

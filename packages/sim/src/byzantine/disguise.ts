@@ -10,7 +10,7 @@ import {
   type Transport,
   type Vote,
 } from '@quorate/kernel';
-import type { Guise } from '../cluster.ts';
+import type { Guise } from '../cluster/member.ts';
 import type { Stream } from '../random.ts';
 import { type Outgoing, read, type Spoken } from './wire.ts';
 

@@ -1,4 +1,5 @@
-import type { Cluster, Guise } from '../cluster.ts';
+import type { Guise } from '../cluster/member.ts';
+import type { Cluster } from '../cluster.ts';
 import { equivocating, fakeSync, garbage, invalidPayload, withholding } from './blocks.ts';
 import { disguise, forgetful, type Strategy } from './disguise.ts';
 import { conflicting, late, mutating, nullifyOnly, selective, silent, stale, twoFaced } from './votes.ts';

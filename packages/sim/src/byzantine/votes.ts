@@ -1,6 +1,6 @@
-import { sha256 } from '@quorate/crypto';
 import { type Digest, headerDigest, type Statement, toHex, type Vote } from '@quorate/kernel';
 import type { SimplexMessage } from '@quorate/simplex';
+import { sha256 } from '../hash.ts';
 import type { Means, Strategy } from './disguise.ts';
 import { type Outgoing, type Spoken, votesOf } from './wire.ts';
 

@@ -1,6 +1,6 @@
-import { sha256 } from '@quorate/crypto';
 import { type Certificate, headerDigest, type SignatureSuite, signedBytes, toHex } from '@quorate/kernel';
 import type { FinalityProof } from '@quorate/replica';
+import { sha256 } from '../hash.ts';
 import { isTwoThirds, type Membership } from './sets.ts';
 
 export interface CertificateContext {

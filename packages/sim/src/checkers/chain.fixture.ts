@@ -1,4 +1,3 @@
-import { sha256 } from '@quorate/crypto';
 import {
   type Certificate,
   certify,
@@ -13,6 +12,7 @@ import {
   ZERO_DIGEST,
 } from '@quorate/kernel';
 import type { FinalizedBlock } from '@quorate/replica';
+import { sha256 } from '../hash.ts';
 import { registerTransaction } from '../register.ts';
 import { simulatedSuite } from '../suite.ts';
 

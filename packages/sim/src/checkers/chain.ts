@@ -1,6 +1,14 @@
-import { sha256 } from '@quorate/crypto';
-import { type Certificate, type Genesis, type SignatureSuite, toHex } from '@quorate/kernel';
+import {
+  type Certificate,
+  concatBytes,
+  encode,
+  type Genesis,
+  headerCodec,
+  type SignatureSuite,
+  toHex,
+} from '@quorate/kernel';
 import type { FinalityProof, FinalizedBlock } from '@quorate/replica';
+import { sha256 } from '../hash.ts';
 import { nameOf, proofFault, unsoundness } from './certificates.ts';
 import { RegisterModel } from './register-model.ts';
 import { Membership } from './sets.ts';
@@ -21,6 +29,8 @@ interface Link {
   readonly epoch: number;
   readonly view: number;
   readonly receipts: string;
+  /** Fingerprint of header and transactions, as whoever was first gave them out. */
+  readonly content: string;
 }
 
 export interface ChainParts {
@@ -75,6 +85,9 @@ export class Chain {
     if (known !== undefined) {
       if (known.digest === block.digest && known.receipts !== receiptsOf(block)) {
         this.#parts.report('state', `${by} has other receipts at height ${height}`);
+      }
+      if (known.digest === block.digest && known.content !== contentOf(block)) {
+        this.#parts.report('agreement', `${by} gives out something else as ${block.digest} at height ${height}`);
       }
       this.#certificate(by, block);
       return;
@@ -131,7 +144,14 @@ export class Chain {
     });
     if (receipts.length !== body.transactions.length)
       report('validity', `${by} has ${receipts.length} receipts at height ${height}`);
-    this.#links.set(height, { digest, time: header.time, epoch, view: header.view, receipts: receiptsOf(block) });
+    this.#links.set(height, {
+      digest,
+      time: header.time,
+      epoch,
+      view: header.view,
+      receipts: receiptsOf(block),
+      content: contentOf(block),
+    });
     this.#height = height;
     const before = this.#staged[height - 1];
     if (before !== undefined) this.#staged[height] = before.after(updates);
@@ -170,4 +190,8 @@ export class Chain {
 
 function receiptsOf({ receipts }: FinalizedBlock): string {
   return receipts.map(({ code, log }) => `${code} ${log}`).join('\n');
+}
+
+function contentOf({ header, body }: FinalizedBlock): string {
+  return toHex(sha256(concatBytes(encode(headerCodec, header), ...body.transactions)));
 }

@@ -75,6 +75,20 @@ describe('the checkers of the log', () => {
     expect(saidOf(wrong)).toEqual([expect.stringMatching(/^linearizability: .* code 1 .* not 0/)]);
   });
 
+  it('agreement: another content under the digest of a final block', () => {
+    const all = checkers();
+    all.offer(idOf(TX));
+    all.observe('n0', first);
+    all.observe('n1', first);
+    expect(all.violations).toEqual([]);
+    all.observe('n1', { ...first, header: { ...first.header, time: first.header.time + 1 } });
+    all.observe('n2', { ...first, body: { ...first.body, transactions: [transaction('other', 1)] } });
+    expect(all.violations).toEqual([
+      expect.stringMatching(/^agreement: n1 gives out something else/),
+      expect.stringMatching(/^agreement: n2 gives out something else/),
+    ]);
+  });
+
   it('state: receipts and state roots that differ', () => {
     const all = checkers();
     all.offer(idOf(TX));

@@ -1,5 +1,5 @@
-import { sha256 } from '@quorate/crypto';
 import { type Evidence, toHex, type ValidatorUpdate, ZERO_DIGEST } from '@quorate/kernel';
+import { sha256 } from '../hash.ts';
 import { readRegisterTransaction } from '../register.ts';
 import type { Membership } from './sets.ts';
 

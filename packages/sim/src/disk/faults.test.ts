@@ -2,9 +2,10 @@ import { type Disk, isQuorateError } from '@quorate/kernel';
 import { describe, expect, it } from 'vitest';
 import { Atlas } from '../atlas.ts';
 import { type Decision, Decisions } from '../decisions.ts';
-import { type DiskOptions, SimulatedDisk } from '../disk.ts';
+import { SimulatedDisk } from '../disk.ts';
 import { Incarnation } from '../incarnation.ts';
 import { World } from '../world.ts';
+import type { DiskOptions } from './options.ts';
 
 function fixture(options: DiskOptions, { seed = 1, decisions = Decisions.drawn() } = {}) {
   const world = new World({ seed, decisions });
@@ -94,6 +95,20 @@ describe('a disk with faults', () => {
     expect(platter.peek('f')?.length).toBe(9010);
   });
 
+  it('does nothing to an observer, and does not count what one reads', async () => {
+    const decisions = only(3, { kind: 'stale' });
+    const { platter, port, done } = fixture({}, { decisions });
+    const store = await done(port().openStore('s'));
+    const key = Uint8Array.of(7);
+    for (const value of [4, 5]) await done(store.write([{ key, value: Uint8Array.of(value) }]));
+    for (let times = 0; times < 5; times++) expect(platter.aside(() => store.get(key))).toEqual(Uint8Array.of(5));
+    const throws = (): never => {
+      throw new Error('it asks for what is not there');
+    };
+    expect(() => platter.aside(throws)).toThrow();
+    expect([store.get(key), store.get(key)]).toEqual([Uint8Array.of(4), Uint8Array.of(5)]);
+  });
+
   it('inverts a bit of a file or of a value', async () => {
     const flipped = fixture({}, { decisions: only(1, { kind: 'flip', place: 'f', offset: 3, bit: 1 }) });
     flipped.platter.plant('f', pattern(8, 0));
@@ -105,6 +120,30 @@ describe('a disk with faults', () => {
     const store = await value.done(value.port().openStore('s'));
     await value.done(store.write([{ key: Uint8Array.of(7), value: Uint8Array.of(4) }]));
     expect(store.get(Uint8Array.of(7))).toEqual(Uint8Array.of(5));
+  });
+
+  it.each([
+    [{ kind: 'flip', place: 'blocks', key: '07', offset: 0, bit: 0 }, ['blocks flip']],
+    [{ kind: 'misdirect', place: 'blocks', offset: 0, into: 0 }, ['f misdirect']],
+    [{ kind: 'stale' }, ['f stale']],
+  ])('tells the guard which place a fault of a read hurt: %j', async (choice, expected) => {
+    const { platter, port, done } = fixture({}, { decisions: only(0, choice) });
+    platter.plant('f', pattern(8, 0));
+    const told: string[] = [];
+    platter.guard = { permits: () => true, damaged: (place, kind) => told.push(`${place} ${kind}`) };
+    await done(port().readFile('f'));
+    expect(told).toEqual(expected);
+  });
+
+  it('tells the guard of both places that a write gone astray hurt', async () => {
+    const choice = { kind: 'misdirect', place: 'victim', offset: 0, into: 0 };
+    const { platter, port, done } = fixture({}, { decisions: only(1, choice) });
+    platter.plant('victim', pattern(8, 0));
+    const told: string[] = [];
+    platter.guard = { permits: () => true, damaged: (place) => told.push(place) };
+    const file = await done(port().openFile('f'));
+    await done(file.append([pattern(4, 0)]));
+    expect(told).toEqual(['victim', 'f']);
   });
 
   it('lets a write go astray: zeros where it belongs, and the bytes elsewhere', async () => {

@@ -69,6 +69,9 @@ export interface Guard {
   damaged(place: string, kind: string): void;
 }
 
+/** Draws of a spot before a fault is given up. */
+const TRIES = 8;
+
 const SILENT: ReadonlySet<string> = new Set(['flip', 'misdirect', 'stale']);
 const KINDS: Readonly<Record<Operation, ReadonlySet<string>>> = {
   look: new Set(['stall', 'flip']),
@@ -87,6 +90,8 @@ export class FaultSource {
   /** May change while the world runs. */
   rates: DiskFaults = NO_FAULTS;
   guard: Guard | null = null;
+  /** Somebody looks on from outside: nothing goes wrong with that, and it does not count. */
+  asleep = false;
   readonly #world: World;
   readonly #domain: string;
   readonly #platter: Platter;
@@ -107,6 +112,7 @@ export class FaultSource {
    * Throws `config/invalid` for a listed choice that this operation does not know.
    */
   ask(operation: Operation, place: string, older = false): Choice | null {
+    if (this.asleep) return null;
     this.#operation = operation;
     this.#place = place;
     this.#older = older;
@@ -119,6 +125,7 @@ export class FaultSource {
     }
     // A flip, and a write that went astray, hurt the place that they hit.
     if (SILENT.has(choice.kind)) this.guard?.damaged(hit(choice, operation, place), choice.kind);
+    if (choice.kind === 'misdirect' && operation === 'append') this.guard?.damaged(place, choice.kind); // what it leaves out
     return choice;
   }
 
@@ -146,17 +153,24 @@ export class FaultSource {
   };
 
   #flip(): Choice | null {
-    const spot = this.#platter.randomByte(this.#stream);
+    const spot = this.#spot((stream) => this.#platter.randomByte(stream));
     const bit = this.#stream.below(8);
-    return spot === null || !this.#permits(spot.place) ? null : { kind: 'flip', ...spot, bit };
+    return spot === null ? null : { kind: 'flip', ...spot, bit };
   }
 
   #misdirect(): Choice | null {
-    const spot = this.#platter.randomSector(this.#stream);
+    const spot = this.#spot((stream) => this.#platter.randomSector(stream));
     const into = this.#stream.below(1 << 16); // which sector of a read it takes the place of, modulo their number
-    return spot === null || !this.#permits(this.#place) || !this.#permits(spot.place)
-      ? null
-      : { kind: 'misdirect', ...spot, into };
+    return spot === null || !this.#permits(this.#place) ? null : { kind: 'misdirect', ...spot, into };
+  }
+
+  /** A spot that may be damaged; `null` when a few draws find none. */
+  #spot(draw: (stream: Stream) => Spot | null): Spot | null {
+    for (let tries = 0; tries < TRIES; tries++) {
+      const spot = draw(this.#stream);
+      if (spot !== null && this.#permits(spot.place)) return spot;
+    }
+    return null;
   }
 
   #permits(place: string): boolean {
@@ -169,8 +183,10 @@ function isKnown(kind: string): boolean {
   return Object.values(KINDS).some((kinds) => kinds.has(kind));
 }
 
-function hit(choice: Choice, operation: Operation, place: string): string {
-  return choice.kind === 'stale' || operation === 'read' || typeof choice.place !== 'string' ? place : choice.place;
+/** The place that a fault hurts: a read that goes wrong that which is read, everything else that which it names. */
+function hit({ kind, place: named }: Choice, operation: Operation, place: string): string {
+  const misread = kind === 'stale' || (kind === 'misdirect' && operation === 'read');
+  return misread || typeof named !== 'string' ? place : named;
 }
 
 /** The spot that a choice names; `null` when it names none. */

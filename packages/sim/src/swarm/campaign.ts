@@ -1,5 +1,5 @@
-import { sha256 } from '@quorate/crypto';
 import { toHex } from '@quorate/kernel';
+import { sha256 } from '../hash.ts';
 import { isFailure, type Outcome, type SeedOptions } from './outcome.ts';
 import { type PoolOptions, runSeeds } from './pool.ts';
 

@@ -3,8 +3,8 @@ import { guiseOf } from '../byzantine/strategies.ts';
 import type { Cluster } from '../cluster.ts';
 import type { Decisions } from '../decisions.ts';
 import { Stream } from '../random.ts';
+import { numberIn } from './choice.ts';
 import type { Configuration } from './configuration.ts';
-import { numberIn } from './plan.ts';
 
 /** Most breakers of the rules in one run. */
 const MOST = 16;

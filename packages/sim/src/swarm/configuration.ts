@@ -50,7 +50,14 @@ const CHANCES: Partial<Record<FaultFamily, number>> = {
   'disk-full': 0.3,
   'fsync-error': 0.35,
   'state-sync': 0.35,
+  reorder: 0.4,
+  hold: 0.4,
+  'disk-stale': 0.25,
+  'disk-misdirect': 0.25,
 };
+
+/** Families that came later are drawn by their own names: a seed keeps its other families. */
+const LATER: ReadonlySet<FaultFamily> = new Set(['reorder', 'hold', 'disk-stale', 'disk-misdirect']);
 
 /** Least heights of a run that counts. */
 export const LEAST_HEIGHTS = 30;
@@ -90,10 +97,11 @@ export function configurationOf(options: SeedOptions, strategies: readonly strin
   };
 }
 
-function familiesOf({ families = 'swarm', byzantine }: SeedOptions, stream: Stream): Set<FaultFamily> {
+function familiesOf({ seed, families = 'swarm', byzantine }: SeedOptions, stream: Stream): Set<FaultFamily> {
   // The draws of a swarm are made whatever is asked for: the rest of the configuration stays as it is.
-  const drawn = stream.shuffled(FAULT_FAMILIES);
+  const drawn = stream.shuffled(FAULT_FAMILIES.filter((family) => !LATER.has(family)));
   const on = new Set(drawn.filter((family) => stream.chance(CHANCES[family] ?? 0.5)));
+  for (const family of LATER) if (Stream.named(seed, `family/${family}`).chance(CHANCES[family] ?? 0.5)) on.add(family);
   for (const family of drawn) if (on.size < LEAST_FAMILIES) on.add(family);
   const chosen = families === 'swarm' ? on : new Set(families === 'all' ? FAULT_FAMILIES : families);
   if (byzantine === null) chosen.delete('byzantine');

@@ -1,10 +1,27 @@
 import type { Traffic } from '@quorate/kernel';
-import { read, type Spoken } from '../byzantine/wire.ts';
 import type { Cluster } from '../cluster.ts';
+import { messageKind } from './message-kind.ts';
 import type { FaultFamily } from './outcome.ts';
 
 /** One message in so many is read. */
 const STRIDE = 8;
+
+/** The rule of the protocol by which each message of the engine is said. */
+const RULES: Readonly<Record<string, string>> = {
+  proposal: 'S2',
+  'vote notarize': 'S3',
+  'vote finalize': 'S5',
+  'vote nullify': 'S6',
+  'certificate notarize': 'S5',
+  'certificate nullify': 'S7',
+  'certificate finalize': 'S8',
+};
+
+/** Outside the engine: the class of its traffic. */
+function ruleOf(traffic: Traffic, kind: string): string {
+  if (traffic === 'votes') return RULES[kind] ?? 'S4';
+  return traffic === 'transactions' ? 'gossip' : traffic;
+}
 
 /** Which rules spoke by which messages, and under which families of faults: what a campaign has seen, as a table. */
 export class Coverage {
@@ -27,32 +44,8 @@ export class Coverage {
   }
 
   #count(traffic: Traffic, bytes: Uint8Array): void {
-    const spoken = read(traffic, bytes);
-    const name = spoken === null ? `${traffic}/unreadable` : nameOf(spoken);
+    const kind = messageKind(traffic, bytes);
+    const name = `${kind}/${ruleOf(traffic, kind)}`;
     this.#seen.set(name, (this.#seen.get(name) ?? 0) + 1);
-  }
-}
-
-/** A message and the rule of the protocol by which it is said. */
-function nameOf(spoken: Spoken): string {
-  switch (spoken.traffic) {
-    case 'votes': {
-      const { message } = spoken;
-      if (message.kind === 'vote') {
-        const { kind } = message.vote.statement;
-        return `vote ${kind}/${{ notarize: 'S3', nullify: 'S6', finalize: 'S5' }[kind]}`;
-      }
-      if (message.kind === 'certificate') {
-        const { kind } = message.certificate.statement;
-        return `certificate ${kind}/${{ notarize: 'S5', nullify: 'S7', finalize: 'S8' }[kind]}`;
-      }
-      return `${message.kind}/${message.kind === 'proposal' ? 'S2' : 'S4'}`;
-    }
-    case 'bodies':
-      return `${spoken.message.kind}/bodies`;
-    case 'sync':
-      return `${spoken.message.kind}/sync`;
-    case 'transactions':
-      return 'transactions/gossip';
   }
 }

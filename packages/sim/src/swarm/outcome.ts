@@ -10,13 +10,18 @@ export const FAULT_FAMILIES = [
   'pause',
   'loss',
   'duplicate',
-  /** Messages are late, and overtake each other. */
+  /** Messages are late, and those of their class behind them too. */
   'delay',
+  /** Messages are late, and others of their class overtake them. */
+  'reorder',
+  /** Groups, rings, or majorities of which no two are the same. */
   'partition',
   /** One direction of a link loses everything. */
   'asymmetric',
-  /** A link holds its messages back and lets them go at once. */
+  /** A link holds its messages back and lets them go at once, or many do, one after the other. */
   'clog',
+  /** All messages of one kind are kept back until the network has moved on. */
+  'hold',
   /** Whoever leads is cut off, or whoever would make progress is starved. */
   'leader-cut',
   /** A power cut tears what was not synced. */
@@ -24,8 +29,12 @@ export const FAULT_FAMILIES = [
   'disk-stall',
   'disk-full',
   'fsync-error',
-  /** A bit of a file inverts while its machine is off. */
+  /** A bit of a file inverts while its machine is off, or of a file or store while it runs. */
   'bit-flip',
+  /** Reads give what was there before the last change. */
+  'disk-stale',
+  /** Writes land elsewhere, reads give what is elsewhere. */
+  'disk-misdirect',
   /** A machine loses its whole disk but for its signing gate. */
   'data-loss',
   'clock',

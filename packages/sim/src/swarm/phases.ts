@@ -1,5 +1,6 @@
 import { Temperature } from '../checkers/temperature.ts';
 import type { Cluster } from '../cluster.ts';
+import { healGradually } from '../disturbance.ts';
 import type { LinkOptions } from '../link.ts';
 import { type Configuration, LEAST_HEIGHTS } from './configuration.ts';
 import type { Faults } from './faults.ts';
@@ -7,6 +8,9 @@ import { coreOf, isQuorate, type Progress, promiseOf } from './liveness.ts';
 
 /** Between two looks at a running network, in virtual ms. */
 export const LOOK = 100;
+
+/** Time within which the directions of a network come back one by one, in virtual ms. */
+const HEALING = 1000;
 
 /** A run under way. */
 export interface Run {
@@ -20,22 +24,23 @@ export interface Run {
 export async function heal({ cluster, configuration, faults, views }: Run): Promise<string | null> {
   const { world, network, checkers, members } = cluster;
   const stream = world.stream('core');
-  const core = coreOf(cluster, faults.damage.maimed, stream);
+  const core = coreOf(cluster, faults.operator.maimed, stream);
   const rest = members.flatMap((_, index) => (core.includes(index) ? [] : [index]));
   const abandoned = rest.length > 0 && stream.chance(0.5);
+  if (!abandoned && stream.chance(0.5)) healGradually(cluster, HEALING, stream);
   faults.end(!abandoned);
-  const calm: Partial<LinkOptions> = { loss: 0, corrupt: 0, duplicate: 0, replay: 0, spike: 0 };
+  const calm: Partial<LinkOptions> = { loss: 0, corrupt: 0, duplicate: 0, replay: 0, spike: 0, overtake: 0 };
   if (!abandoned) network.setLinks(calm);
   const peers = core.map((index) => cluster.member(index).peer);
   for (const from of peers) for (const to of peers) if (from !== to) network.setLink(from, to, calm);
   network.stabilise({ at: world.elapsed, delta: configuration.delta, among: peers });
-  for (const index of abandoned ? core : members.keys()) faults.heal(index);
+  for (const index of abandoned ? core : members.keys()) faults.operator.heal(index);
   if (!isQuorate(cluster, core)) return null;
   const promise = promiseOf(cluster, configuration, core);
   const stall = await keeps(promise, { cluster, views });
   if (stall !== null) return stall;
   // Heights that the run lacks come quickly now.
-  for (let left = 60; left > 0 && checkers.height < LEAST_HEIGHTS + 1; left--) {
+  for (let left = 150; left > 0 && checkers.height < LEAST_HEIGHTS + 1; left--) {
     await world.runFor(LOOK);
     look({ cluster, views });
   }

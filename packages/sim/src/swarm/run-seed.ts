@@ -31,9 +31,10 @@ export async function runSeed(options: SeedOptions): Promise<Outcome> {
   const { world, network, checkers } = cluster;
   checkers.watchChain({ genesis: cluster.genesis, suite: cluster.suite, offeredOnly: true, memory: MEMORY });
   const coverage = new Coverage(cluster);
-  const run: Run = { cluster, configuration, faults: new Faults(cluster), views: new Views(cluster) };
   cast(cluster, configuration, decisions);
-  const plan = planFaults(configuration, decisions, frailOf(cluster, configuration));
+  const frail = frailOf(cluster, configuration);
+  const run: Run = { cluster, configuration, faults: new Faults(cluster, frail), views: new Views(cluster) };
+  const plan = planFaults(configuration, decisions, frail);
   cluster.start(...cluster.members.flatMap(({ secret }, index) => (secret === null ? [] : [index])));
   cluster.load(configuration.interval, configuration.padding);
   run.faults.plan(plan);
@@ -43,10 +44,10 @@ export async function runSeed(options: SeedOptions): Promise<Outcome> {
     look(run);
   }
   const stall = isOver() ? null : await heal(run);
-  cluster.examine();
+  cluster.examine((name, error) => run.faults.operator.excuses(name, error));
   const happened = new Set(decisions.taken.flatMap((decision) => familyOf(decision) ?? []));
   if (!configuration.families.has('disk-tear')) happened.delete('disk-tear');
-  const { restarts } = run.faults.damage;
+  const { restarts } = run.faults.operator;
   const finalized = checkers.height;
   const validators = configuration.weights.length;
   return {
@@ -103,6 +104,8 @@ function linkOf({ families, latency, jitter, intensity, delta }: Configuration):
     replay: scale(0.003, 'duplicate'),
     spike: scale(0.006, 'delay'),
     spikeMs: 2 * delta,
+    overtake: scale(0.01, 'reorder'),
+    overtakeMs: delta,
   };
 }
 

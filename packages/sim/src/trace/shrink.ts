@@ -2,16 +2,24 @@ import { isQuorateError, QuorateError } from '@quorate/kernel';
 import type { Choice, Decision } from '../decisions.ts';
 import { isFailure, type Outcome, type SeedOptions } from '../swarm/outcome.ts';
 
-export interface ShrinkOptions {
+/** What a run must let itself be asked for to be made small. */
+export interface Shrinkable extends Pick<SeedOptions, 'seed' | 'validators' | 'until' | 'decisions' | 'brief'> {
+  readonly byzantine?: SeedOptions['byzantine'] | string;
+}
+
+/** What must be known of a run: whether it failed, through which faults, and how long it was. */
+export type Failing = Pick<Outcome, 'violations' | 'stall' | 'decisions' | 'virtualMs'>;
+
+export interface ShrinkOptions<O extends Shrinkable = SeedOptions> {
   /** What fails: a seed, or the decisions of a trace. */
-  readonly options: SeedOptions;
+  readonly options: O;
   /** Stops after so many runs, and begins none after so many seconds. Default 2,000 and 60. */
   readonly maxRuns?: number;
   readonly maxSeconds?: number;
 }
 
-export interface ShrinkParts {
-  readonly run: (options: SeedOptions) => Promise<Outcome>;
+export interface ShrinkParts<O extends Shrinkable = SeedOptions, R extends Failing = Outcome> {
+  readonly run: (options: O) => R | Promise<R>;
   /** Wall clock in ms; it bounds the work and decides nothing else. */
   readonly now: () => number;
   /** Gets a line whenever the trace became smaller. */
@@ -19,10 +27,10 @@ export interface ShrinkParts {
 }
 
 /** A failing run made small. */
-export interface Shrunk {
+export interface Shrunk<O extends Shrinkable = SeedOptions, R extends Failing = Outcome> {
   /** With `decisions`: what runs it. */
-  readonly options: SeedOptions & { readonly decisions: readonly Decision[] };
-  readonly outcome: Outcome;
+  readonly options: Listed<O>;
+  readonly outcome: R;
   /** What fails: `agreement`, `stall` …; see {@link failureClass}. */
   readonly failure: string;
   /** Decisions at the beginning and at the end. */
@@ -33,6 +41,8 @@ export interface Shrunk {
   /** Nothing smaller was left to try: else the bound of runs or seconds came first. */
   readonly minimal: boolean;
 }
+
+type Listed<O extends Shrinkable> = O & { readonly decisions: readonly Decision[] };
 
 /** No safety phase that a seed draws lasts longer, in virtual ms. */
 const LONGEST = 8_000;
@@ -52,26 +62,29 @@ export function failureClass({ violations, stall }: Pick<Outcome, 'violations' |
  * and fewer validators. A candidate counts only when it fails with the same {@link failureClass}. Throws `config/invalid` when
  * the run does not fail at all.
  */
-export async function shrink(given: ShrinkOptions, parts: ShrinkParts): Promise<Shrunk> {
+export async function shrink<O extends Shrinkable = SeedOptions, R extends Failing = Outcome>(
+  given: ShrinkOptions<O>,
+  parts: ShrinkParts<O, R>,
+): Promise<Shrunk<O, R>> {
   return new Shrinking(given, parts).run();
 }
 
-class Shrinking {
-  readonly #given: Required<ShrinkOptions>;
-  readonly #parts: ShrinkParts;
+class Shrinking<O extends Shrinkable, R extends Failing> {
+  readonly #given: Required<ShrinkOptions<O>>;
+  readonly #parts: ShrinkParts<O, R>;
   readonly #began: number;
-  #best: { readonly options: Shrunk['options']; readonly outcome: Outcome } | null = null;
+  #best: { readonly options: Listed<O>; readonly outcome: R } | null = null;
   #failure = '';
   #runs = 0;
   #seen = new Set<string>();
 
-  constructor(given: ShrinkOptions, parts: ShrinkParts) {
+  constructor(given: ShrinkOptions<O>, parts: ShrinkParts<O, R>) {
     this.#given = { maxRuns: 2_000, maxSeconds: 60, ...given };
     this.#parts = parts;
     this.#began = parts.now();
   }
 
-  async run(): Promise<Shrunk> {
+  async run(): Promise<Shrunk<O, R>> {
     const { options } = this.#given;
     const first = await this.#parts.run({ ...options, brief: true });
     this.#runs++;
@@ -107,7 +120,7 @@ class Shrinking {
     };
   }
 
-  get #held(): { readonly options: Shrunk['options']; readonly outcome: Outcome } {
+  get #held(): { readonly options: Listed<O>; readonly outcome: R } {
     if (this.#best === null) throw new Error('nothing failed yet');
     return this.#best;
   }
@@ -125,13 +138,13 @@ class Shrinking {
   }
 
   /** Runs a candidate; keeps it when it fails in the same way. */
-  async #fails(options: Shrunk['options']): Promise<boolean> {
+  async #fails(options: Listed<O>): Promise<boolean> {
     if (this.#isOver) return false;
     const key = JSON.stringify(options);
     if (this.#seen.has(key)) return false;
     this.#seen.add(key);
     this.#runs++;
-    let outcome: Outcome;
+    let outcome: R;
     try {
       outcome = await this.#parts.run({ ...options, brief: true });
     } catch (error) {
@@ -208,8 +221,9 @@ class Shrinking {
       if (validators === undefined || validators <= 4) return;
       const fewer = validators - 1;
       const most = Math.floor((fewer - 1) / 3);
-      const count = byzantine === null || byzantine === undefined ? 0 : Math.max(1, Math.min(byzantine.count, most));
-      const candidate = byzantine === null || byzantine === undefined ? {} : { byzantine: { ...byzantine, count } };
+      const isCounted = typeof byzantine === 'object' && byzantine !== null;
+      const count = isCounted ? Math.max(1, Math.min(byzantine.count, most)) : 0;
+      const candidate = isCounted ? { byzantine: { ...byzantine, count } } : {};
       if (!(await this.#fails({ ...options, ...candidate, validators: fewer }))) return;
     }
   }

@@ -1,5 +1,5 @@
-import { type EngineStatus, isQuorateError, type PeerId, type Traffic, type Transport } from '@quorate/kernel';
-import type { Replica } from '@quorate/replica';
+import { isQuorateError, type PeerId, type Traffic, type Transport } from '@quorate/kernel';
+import { answerOf } from '../cluster/member.ts';
 import type { Cluster } from '../cluster.ts';
 import type { Decision } from '../decisions.ts';
 import { described, short } from './messages.ts';
@@ -147,15 +147,14 @@ export class Tap {
   }
 
   #lookAtView(node: string): void {
-    const replica = this.#cluster.members.find(({ name }) => name === node)?.machine.program?.replica;
-    const status = replica === undefined ? null : engineStatus(replica);
-    if (replica === undefined || status === null || status.view === 0) return;
+    const member = this.#cluster.members.find(({ name }) => name === node);
+    const status = member === undefined ? null : answerOf(member, (replica) => replica.status().engine);
+    if (member === undefined || status === null || status.view === 0) return;
     const { epoch, view, leader } = status;
     const place = `${epoch}/${view}`;
     if (this.#views.get(node) === place) return;
     this.#views.set(node, place);
-    const set = replica.validators(epoch);
-    const led = leader === null ? undefined : set?.at(leader);
+    const led = leader === null ? undefined : answerOf(member, (replica) => replica.validators(epoch))?.at(leader);
     const by =
       led === undefined ? '' : `, led by ${led.peer === this.#peerOf(node) ? 'itself' : this.#nameOf(led.peer)}`;
     this.#see(node, {
@@ -171,16 +170,6 @@ export class Tap {
 
   #nameOf(peer: PeerId): string {
     return this.#names.get(peer) ?? this.#cluster.members.find((member) => member.peer === peer)?.name ?? short(peer);
-  }
-}
-
-/** Null of a replica that has stopped. */
-function engineStatus(replica: Replica): EngineStatus | null {
-  try {
-    return replica.status().engine;
-  } catch (error) {
-    if (isQuorateError(error, 'rpc/unavailable')) return null;
-    throw error;
   }
 }
 

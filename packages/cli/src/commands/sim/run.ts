@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { type Campaign, campaignFault, isFailure, type Outcome, runCampaign } from '@quorate/sim';
+import { type Campaign, campaignFault, coverageTable, isFailure, type Outcome, runCampaign } from '@quorate/sim';
 import { Command } from 'commander';
 import { integer, note, print, readNamedText } from '../../output.ts';
 import { readScenario } from '../../scenario/format.ts';
@@ -77,7 +77,8 @@ async function drawn(flags: CampaignFlags): Promise<number> {
     },
   });
   const wallSeconds = Math.round(performance.now() - began) / 1000;
-  print(summaryOf(campaign, flags, wallSeconds), flags, textOf);
+  const seen = coverageTable(campaign.coverage);
+  print(summaryOf(campaign, flags, wallSeconds), flags, (summary) => [textOf(summary), '', ...seen].join('\n'));
   // Whoever chooses the faults also chooses what a run can prove.
   const isOpen = flags.faults === 'swarm' || flags.faults === 'all';
   const fault = campaignFault(isOpen ? campaign : { ...campaign, counted: campaign.seeds });
