@@ -11,22 +11,20 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { flagsOf } from './arguments.mjs';
 import { honestCampaign, hunt, loadZoo, rateOf, retell, Simulators, tell } from './campaign/hunt.mjs';
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string', default: '200' },
-    seconds: { type: 'string', default: '60' },
-    only: { type: 'string', multiple: true },
-    workers: { type: 'string', default: String(Math.max(1, availableParallelism())) },
-    rate: { type: 'string' },
-    out: { type: 'string' },
-    trace: { type: 'string' },
-    last: { type: 'string' },
-    'no-shrink': { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-  },
+const values = flagsOf(import.meta.url, {
+  seeds: { type: 'string', default: '200' },
+  seconds: { type: 'string', default: '60' },
+  only: { type: 'string', multiple: true },
+  workers: { type: 'string', default: String(Math.max(1, availableParallelism())) },
+  rate: { type: 'string' },
+  out: { type: 'string' },
+  trace: { type: 'string' },
+  last: { type: 'string' },
+  'no-shrink': { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
 });
 
 const number = (name) => {
@@ -61,8 +59,9 @@ const results = { honest: null, honestLight: null, bugs: [], p95Seconds: null, s
 let failed = false;
 if (values.trace !== undefined) {
   const patches = values.only === undefined ? [] : (chosen[0]?.patches ?? []);
-  const told = await retell(simulators, patches, readFileSync(values.trace, 'utf8'), settings);
-  for (const line of told.lines ?? [told.detail]) say(line);
+  const told = await retell(simulators, patches, textOf(values.trace), settings);
+  for (const line of told.lines ?? [`${values.trace}: ${told.detail}`]) say(line);
+  say(told.failure === null ? 'clean: no rule was broken' : `FAILED: ${told.failure}`);
   failed = told.failure !== null;
   results.replay = told;
 } else if (values.rate !== undefined) {
@@ -125,6 +124,15 @@ if (values.trace !== undefined) {
 }
 if (values.json) console.log(JSON.stringify(results));
 process.exitCode = failed ? 1 : 0;
+
+function textOf(file) {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    console.error(`--trace: ${error.message}`);
+    return process.exit(2);
+  }
+}
 
 function percentile(values, part) {
   const sorted = [...values].sort((a, b) => a - b);

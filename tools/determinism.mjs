@@ -7,17 +7,15 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { flagsOf } from './arguments.mjs';
 import { root } from './setup.mjs';
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string', default: '10000' },
-    block: { type: 'string', default: '250' },
-    from: { type: 'string', default: '1' },
-    workers: { type: 'string', default: String(availableParallelism()) },
-    json: { type: 'boolean', default: false },
-  },
+const values = flagsOf(import.meta.url, {
+  seeds: { type: 'string', default: '10000' },
+  block: { type: 'string', default: '250' },
+  from: { type: 'string', default: '1' },
+  workers: { type: 'string', default: String(availableParallelism()) },
+  json: { type: 'boolean', default: false },
 });
 const number = (name) => {
   const value = Number(values[name]);

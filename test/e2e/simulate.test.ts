@@ -1,12 +1,15 @@
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { quorate } from './process.ts';
 
 const scenario = fileURLToPath(new URL('../../examples/scenarios/crash.yaml', import.meta.url));
+const QUORATE = fileURLToPath(new URL('../../packages/cli/bin/quorate.js', import.meta.url));
 const sim = (...args: readonly string[]) => quorate(['sim', ...args]);
 
 async function answer(...args: readonly string[]): Promise<Record<string, unknown>> {
@@ -53,6 +56,7 @@ describe('quorate sim', () => {
     const { code, stdout } = await sim('replay', '--seed', '3', '--validators', '4');
     expect(code).toBe(0);
     expect(stdout).toMatch(/^seed 3: \d+ heights in /);
+    expect(stdout).toMatch(/\nclean: no rule was broken\n$/);
     const lines = (await sim('replay', '--seed', '3', '--validators', '4', '--json')).stdout.trimEnd().split('\n');
     expect(lines.length).toBeGreaterThan(1000);
     for (const line of lines.slice(0, 50)) expect(JSON.parse(line)).toHaveProperty('at');
@@ -60,6 +64,30 @@ describe('quorate sim', () => {
       code: 78,
       stderr: expect.stringContaining('seed 3 does not fail'),
     });
+  });
+
+  it('names decisions of a trace that nothing asked for', { timeout: 120_000 }, async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'quorate-trace-'));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const file = join(folder, 'edited.jsonl');
+    const header = {
+      format: 'quorate-trace',
+      version: 1,
+      seed: 3,
+      mechanism: 'simplex',
+      configuration: { validators: 4, until: 1000 },
+    };
+    const decision = { domain: 'meteor', index: 0, choice: { kind: 'strike' } };
+    await writeFile(file, `${JSON.stringify({ ...header, code: 'x', failure: null })}\n${JSON.stringify(decision)}\n`);
+    const { code, stderr } = await sim('replay', file);
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('1 in all: meteor#0') });
+  });
+
+  it('ends quietly when nobody reads on', { timeout: 120_000 }, async () => {
+    const command = `${JSON.stringify(process.execPath)} ${JSON.stringify(QUORATE)} sim replay --seed 3 --validators 4 --json | head -n 1`;
+    const { stdout, stderr } = await promisify(execFile)('sh', ['-c', command]);
+    expect(JSON.parse(stdout)).toHaveProperty('at');
+    expect(stderr).toBe('');
   });
 
   it('plays the scenario that real processes play', { timeout: 120_000 }, async () => {
@@ -90,6 +118,14 @@ describe('quorate sim', () => {
     [['run', '--seeds', '9..3'], '--seeds'],
     [['run', '--faults', 'fire'], '--faults: "fire" is none of crash'],
     [['run', '--byzantine', '1'], '--byzantine: say how with --strategy'],
+    [['run', '--byzantine', '2', '--validators', '4', '--strategy', 'silent'], '2 of 4 validators are a third or more'],
+    [['run', '--validators', '3'], '--validators'],
+    [
+      ['run', '--scenario', scenario, '--validators', '7'],
+      '--scenario: the file says what happens: leave out --validators 7',
+    ],
+    [['replay', '--seed', '3', '--last', '5', '--json'], '--last: is about the transcript'],
+    [['latency', '--validators', '1'], '--validators'],
     [['replay'], '--seed: name a seed, or a trace file'],
     [['replay', 'none.jsonl'], 'none.jsonl: there is no such file'],
     [['latency', '--regions', 'none.json'], '--regions: none.json: there is no such file'],

@@ -1,5 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: patches are source text
-import { hostile, LIGHT, type Mutant, type Patch, ROUGH } from './mutant.ts';
+import { hostile, LIGHT, lying, type Mutant, type Patch, ROUGH } from './mutant.ts';
 
 const CERTIFICATES = 'packages/simplex/src/certificates.ts';
 
@@ -78,6 +78,16 @@ export const certificates: readonly Mutant[] = [
     find: 'certify({ suite: state.parts.suite, validators: state.validators }, votes)',
     replace: 'certify({ suite: state.parts.suite, validators: state.validators }, votes.slice(1))',
     under: ROUGH,
+  },
+  {
+    id: 'certificates/weight-unchecked',
+    family: 'certificates',
+    rule: 'S4: weight q',
+    what: 'a certificate of a peer is kept however little weight has signed it',
+    file: 'packages/simplex/src/certificates.ts',
+    find: "  return state.validators.weightOfAll(indices) < state.validators.quorum ? 'has less than a quorum behind it' : null;",
+    replace: '  return null;',
+    under: lying('forge'),
   },
   {
     id: 'certificates/ninth-signer-lost',

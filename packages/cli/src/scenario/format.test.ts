@@ -52,6 +52,10 @@ describe('scenario files', () => {
       'my.yaml: faults.0.at: the scenario ends after 30 s',
     ],
     [
+      'name: x\nfaults: [{ kind: crash, at: 4, node: 1, for: 2 }, { kind: crash, at: 5, node: 1, for: 4 }]',
+      'my.yaml: faults.1: validator 1 is down by faults.0',
+    ],
+    [
       'name: x\nfaults: [{ kind: partition, at: 1, for: 1, groups: [[0, 1], [1, 2]] }]',
       'my.yaml: faults.0.groups: a validator is in one group only',
     ],

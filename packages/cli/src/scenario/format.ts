@@ -114,10 +114,17 @@ export function readScenario(text: string, file: string): Scenario {
     if (stranger !== undefined)
       refuse(`faults.${index}: there is no validator ${stranger}: they are 0 to ${scenario.validators - 1}`);
     if (one.at >= scenario.seconds) refuse(`faults.${index}.at: the scenario ends after ${scenario.seconds} s`);
+    const again = one.kind === 'crash' ? scenario.faults.findIndex((other) => isDownAt(other, one.node, one.at)) : -1;
+    if (again >= 0 && again !== index) refuse(`faults.${index}: validator ${named(one)[0]} is down by faults.${again}`);
     if (one.kind === 'partition' && new Set(one.groups.flat()).size < one.groups.flat().length)
       refuse(`faults.${index}.groups: a validator is in one group only`);
   }
   return scenario;
+}
+
+/** Whether a fault keeps a validator down at this second. */
+function isDownAt(fault: ScenarioFault, node: number, second: number): boolean {
+  return fault.kind === 'crash' && fault.node === node && fault.at <= second && second < fault.at + fault.for;
 }
 
 /** How messages go from one validator to another at this moment: the usual, and whatever faults are on. Times in ms. */

@@ -316,6 +316,7 @@ export class LightNetwork<M, R> {
       perform: (effect) => this.#effect(self, effect),
       transmit: (to, message) => this.#transmit(this.#parcel(self, message), to),
       vote: (statement) => this.#vote(self, statement),
+      join: (signatures) => this.#scheme.suite.aggregate(signatures),
       block: (header, valid) => {
         const block = blockOfHeader(quickHash, LIGHT_CHAIN, header);
         this.#archive.add(block, self.place);

@@ -25,6 +25,8 @@ export interface AttackPort<M> {
   transmit(to: LightNode, message: M): void;
   /** A vote with our own signature. */
   vote(statement: Statement): Vote;
+  /** Signatures as one, however few they are. */
+  join(signatures: readonly Uint8Array[]): Uint8Array;
   /** A block of which everybody who hears will find the body; `valid: false` for one that no application accepts. */
   block(header: Header, valid: boolean): Digest;
   /** Uniform in [0, 1), by counter. */

@@ -25,6 +25,7 @@ describe('attacks on engines alone', () => {
   it.each([
     ['forge', /BLAMES .*certificate for view \d+ that does not verify/],
     ['forge', /BLAMES .*names signers outside the set/],
+    ['forge', /BLAMES .*has less than a quorum behind it/],
     ['impersonate', /BLAMES .*sent a vote of validator \d+, which it is not/],
     ['garble', /BLAMES .*with a bad signature/],
     ['bypass', /BLAMES .*justified its proposal in view \d+ badly/],

@@ -18,9 +18,9 @@ export interface LightSeedOptions {
   readonly byzantine?: string | null;
   /** Default: each of them on or off. */
   readonly families?: readonly LightFamily[] | 'all';
-  /** The height that ends the epoch; null for none that is ever reached. */
+  /** The height that ends the epoch, 1 or more; null for none that is ever reached. */
   readonly lastHeight?: number | null;
-  /** Virtual ms after which nothing goes wrong any more. */
+  /** Virtual ms after which nothing goes wrong any more: from 1 to 3,600,000, whole. */
   readonly until?: Millis;
   /** Replays exactly these faults instead of drawing any. */
   readonly decisions?: readonly Decision[];
@@ -50,10 +50,19 @@ const LEAST_DELTA = 40;
 const DELTAS = 60;
 /** A link takes at most this part of Δ, jitter included; a write and a block take less. */
 const LINK = 0.5;
+/** Most virtual ms of faults: an hour, in which four engines take some million steps. */
+const LONGEST = 3_600_000;
 
 /** What a seed is when nobody says otherwise. Every number is drawn by a name of its own: fixing one moves no other. */
 export function lightConfiguration(options: LightSeedOptions, attacks: readonly string[]): LightConfiguration {
   const { seed } = options;
+  demand('a seed', seed, 0, 0xffff_ffff);
+  if (options.until !== undefined) demand('until, in ms,', options.until, 1, LONGEST);
+  if (typeof options.lastHeight === 'number') demand('lastHeight', options.lastHeight, 1, 2 ** 40);
+  const stranger = Array.isArray(options.families) ? options.families.find((name) => !isFamily(name)) : undefined;
+  if (stranger !== undefined) {
+    throw new QuorateError('config/invalid', `${String(stranger)} is none of ${LIGHT_FAMILIES.join(', ')}`);
+  }
   const draw = (name: string): number => new Draws(seed, `light/${name}`).next();
   const whole = (name: string, from: number, to: number): number => from + Math.floor(draw(name) * (to - from + 1));
   const size = options.validators ?? sizeOf(draw('size'), whole);
@@ -82,6 +91,15 @@ export function lightConfiguration(options: LightSeedOptions, attacks: readonly 
       options.lastHeight === undefined ? (draw('epoch') < 0.4 ? whole('last', 2, 8) : null) : options.lastHeight,
     byzantine: byzantineOf(options, weights, attacks, draw),
   };
+}
+
+function demand(what: string, value: number, least: number, most: number): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return;
+  throw new QuorateError('config/invalid', `${what} is a whole number from ${least} to ${most}, not ${value}`);
+}
+
+function isFamily(name: string): boolean {
+  return LIGHT_FAMILIES.some((family) => family === name);
 }
 
 type Draw = (name: string) => number;

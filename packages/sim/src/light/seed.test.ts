@@ -82,6 +82,13 @@ describe('seeds of engines alone', () => {
     });
     expect(() => runLightSeed({ seed: 1, byzantine: 'bribe' })).toThrow(QuorateError);
     expect(() => runLightSeed({ seed: 1, validators: 3 })).toThrow('not 3');
+    for (const wrong of [Number.NaN, 1.5, -1, Number.POSITIVE_INFINITY, 1e12]) {
+      expect(() => runLightSeed({ seed: 1, until: wrong })).toThrow('until, in ms, is a whole number');
+      expect(() => runLightSeed({ seed: wrong })).toThrow('a seed is a whole number');
+      if (wrong < 1e12) expect(() => runLightSeed({ seed: 1, lastHeight: wrong })).toThrow('lastHeight');
+    }
+    expect(() => runLightSeed({ seed: 1, lastHeight: 0 })).toThrow('lastHeight');
+    expect(() => runLightSeed({ seed: 1, families: ['fire' as 'crash'] })).toThrow('fire is none of crash');
     const decisions = [{ domain: 'crash', index: 0, choice: { kind: 'explode' } }];
     expect(() => runLightSeed({ seed: 1, families: ['crash'], decisions })).toThrow(QuorateError);
   });

@@ -262,7 +262,7 @@ function sortAt(state: Int32Array, positions: readonly number[]): void {
 }
 
 function boundsOf(model: Model): string[] {
-  const who = model.byzantine.map((index) => `the leader of view ${index + 1}`).join(', ');
+  const who = [...new Set(model.byzantine)].map((index) => `the leader of view ${index + 1}`).join(', ');
   return [
     `${model.validators} validators of weight 1, quorum ${model.threshold}; Byzantine: ${who || 'none'}${isOverFault(model) ? ', more than the protocol bears' : ''}`,
     `nobody acts in views above ${model.views}; the epoch ends at height ${model.heights}`,

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { BroadcastChannel } from 'node:worker_threads';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Campaign, campaignFault, runCampaign, Tally } from './campaign.ts';
 import type { Outcome } from './outcome.ts';
 import { type PoolOptions, runSeeds } from './pool.ts';
@@ -47,6 +48,39 @@ describe('the pool of workers', () => {
 
   it('names the seed whose run broke', async () => {
     await expect(outcomesOf({ first: 10, count: 5 }, { workers: 2 })).rejects.toThrow('seed 13: it broke');
+  });
+
+  it('ends every worker when one run breaks, and says so when a worker dies', async () => {
+    const told: number[] = [];
+    const counting = (how: string): URL =>
+      new URL(
+        `data:text/javascript,${encodeURIComponent(`
+          import { BroadcastChannel, parentPort } from 'node:worker_threads';
+          const channel = new BroadcastChannel('runs');
+          parentPort.on('message', ({ index, options: { seed } }) => {
+            channel.postMessage(seed);
+            if (seed === 3) ${how};
+            else setTimeout(() => parentPort.postMessage({ index, outcome: { seed, hash: 'a' } }), 20);
+          });`)}`,
+      );
+    const channel = new BroadcastChannel('runs');
+    channel.onmessage = ({ data }) => told.push(Number(data));
+    onTestFinished(() => channel.close());
+    const run = (worker: URL): Promise<void> =>
+      runSeeds({
+        count: 1_000,
+        runAt: (index) => ({ seed: 1 + index, mechanism: 'simplex' }),
+        workers: 2,
+        worker,
+        onOutcome: () => {},
+      });
+    await expect(run(counting("parentPort.postMessage({ index, failure: 'it broke' })"))).rejects.toThrow('seed 3');
+    await expect(run(counting('process.exit(7)'))).rejects.toThrow('ended by itself with code 7');
+    const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+    await pause(100); // what was said before the end has arrived
+    const begun = told.length;
+    await pause(200);
+    expect(told.length).toBe(begun);
   });
 
   it('holds no more than a bound of what waits for a slow run, and loses nothing by it', async () => {

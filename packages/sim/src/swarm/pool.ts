@@ -43,23 +43,32 @@ export async function runSeeds(options: PoolOptions): Promise<void> {
   }
   const url = options.worker ?? new URL('./worker.js', import.meta.url);
   const threads = Math.min(options.workers, options.count);
-  const idle = new Set<() => void>();
-  await Promise.all(Array.from({ length: threads }, () => work(url, progress, { threads, idle })));
+  const team: Team = { threads, idle: new Set(), workers: new Set() };
+  try {
+    await Promise.all(Array.from({ length: threads }, () => work(url, progress, team)));
+  } finally {
+    // After a failure the others have nothing to go on for.
+    await Promise.all([...team.workers].map((worker) => worker.terminate()));
+  }
 }
 
-/** One thread: a run after the other until none is left. Those who are too far ahead wait among the idle. */
-function work(
-  url: URL,
-  progress: Progress,
-  { threads, idle }: { readonly threads: number; readonly idle: Set<() => void> },
-): Promise<void> {
+interface Team {
+  readonly threads: number;
+  /** Those who are too far ahead to go on. */
+  readonly idle: Set<() => void>;
+  readonly workers: Set<Worker>;
+}
+
+/** One thread: a run after the other until none is left. */
+function work(url: URL, progress: Progress, { threads, idle, workers }: Team): Promise<void> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(url);
+    workers.add(worker);
     const next = (): void => {
       idle.delete(next);
       const task = progress.next(threads);
       if (task !== null) worker.postMessage(task);
-      else if (progress.done) void worker.terminate().then(() => resolve());
+      else if (progress.done) resolve();
       else idle.add(next);
     };
     worker.on('message', (answer: Answer) => {
@@ -68,10 +77,11 @@ function work(
         next();
         for (const again of [...idle]) again();
       } catch (error) {
-        void worker.terminate().then(() => reject(error));
+        reject(error);
       }
     });
     worker.on('error', reject);
+    worker.on('exit', (code) => reject(new Error(`a worker of the campaign ended by itself with code ${code}`)));
     next();
   });
 }

@@ -67,7 +67,7 @@ function textOf(report: ModelReport & { readonly wallSeconds: number }): string 
     `highest height ${activity.highest}; states in which somebody finalizes ${activity.finalizing}, nullifies ${activity.nullifying}, ends the epoch ${activity.ended}`,
     ...bounds.map((bound) => `bound: ${bound}`),
     violation === null
-      ? 'no rule is broken'
+      ? `no rule is broken${complete ? '' : ' in what was seen'}`
       : `BROKEN: ${violation.rule}\n${violation.history.map((step, index) => `${String(index + 1).padStart(4)}  ${step}`).join('\n')}`,
   ].join('\n');
 }

@@ -15,13 +15,20 @@ export interface RunFlags {
 }
 
 const MAX_SEED = 0xffff_ffff;
+/** Fewer bear no fault at all. */
+const LEAST_VALIDATORS = 4;
+/** Most that a seed draws. */
+const MOST_DRAWN = 7;
 
 /** Adds the flags that shape a simulated run. */
 export function shapesRun(command: Command): Command {
   return command
     .addOption(new Option('--mechanism <name>', 'consensus mechanism').choices([...mechanismNames]).default('simplex'))
-    .option('--validators <n>', 'number of validators; otherwise each seed draws from 4 to 7')
-    .option('--byzantine <k>', 'validators that break the rules, 0 for none; otherwise each seed draws')
+    .option('--validators <n>', 'number of validators, 4 at least; otherwise each seed draws from 4 to 7')
+    .option(
+      '--byzantine <k>',
+      'validators that break the rules, 0 for none; otherwise each seed draws. Who would bring their weight to a third keeps the rules',
+    )
     .addOption(new Option('--strategy <name>', 'how they break them').choices([...strategyNames]))
     .option(
       '--faults <families>',
@@ -36,7 +43,8 @@ export function settingsOf(flags: RunFlags): Omit<SeedOptions, 'seed'> {
   const { mechanism } = flags;
   if (mechanism !== 'simplex')
     throw new QuorateError('config/invalid', `--mechanism: the simulator does not run ${mechanism} yet`);
-  const validators = flags.validators === undefined ? undefined : integer('--validators', flags.validators, 1, 100);
+  const validators =
+    flags.validators === undefined ? undefined : integer('--validators', flags.validators, LEAST_VALIDATORS, 100);
   const until = flags.until === undefined ? undefined : 1000 * integer('--until', flags.until, 1, 86_400);
   return {
     mechanism,
@@ -49,10 +57,15 @@ export function settingsOf(flags: RunFlags): Omit<SeedOptions, 'seed'> {
 
 function byzantineOf(flags: RunFlags, validators: number | undefined): Pick<SeedOptions, 'byzantine'> {
   if (flags.byzantine === undefined && flags.strategy === undefined) return {};
-  const count = integer('--byzantine', flags.byzantine ?? '1', 0, (validators ?? 100) - 1);
+  const count = integer('--byzantine', flags.byzantine ?? '1', 0, 100);
   if (count === 0) return { byzantine: null };
   if (flags.strategy === undefined)
     throw new QuorateError('config/invalid', `--byzantine: say how with --strategy: ${strategyNames.join(', ')}`);
+  const size = validators ?? MOST_DRAWN;
+  if (3 * count >= size && flags.strategy !== 'fork') {
+    const problem = `${count} of ${size} validators are a third or more, which no protocol bears: see quorate sim fork`;
+    throw new QuorateError('config/invalid', `--byzantine: ${problem}`);
+  }
   return { byzantine: { count, strategy: flags.strategy } };
 }
 

@@ -71,7 +71,7 @@ async function measure(flags: LatencyFlags): Promise<Answer> {
   const { mechanism } = flags;
   if (mechanism !== 'simplex')
     throw new QuorateError('config/invalid', `--mechanism: the simulator does not run ${mechanism} yet`);
-  const validators = integer('--validators', flags.validators, 1, 1000);
+  const validators = integer('--validators', flags.validators, 4, 1000);
   const blocks = integer('--blocks', flags.blocks, 1, 100_000);
   const seed = integer('--seed', flags.seed, 0, 0xffff_ffff);
   const cases = casesOf(flags, validators);

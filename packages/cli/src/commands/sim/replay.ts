@@ -1,6 +1,7 @@
-import { isFailure, replay, runSeed, sightingLines, transcript } from '@quorate/sim';
+import { QuorateError } from '@quorate/kernel';
+import { isFailure, type Outcome, replay, runSeed, type SeedOptions, sightingLines, transcript } from '@quorate/sim';
 import { Command } from 'commander';
-import { integer } from '../../output.ts';
+import { integer, note } from '../../output.ts';
 import { type RunFlags, shapesRun } from './flags.ts';
 import { runMeant } from './run-meant.ts';
 
@@ -9,6 +10,8 @@ interface ReplayFlags extends RunFlags {
   readonly last?: string;
   readonly json?: boolean;
 }
+
+const SHOWN = 5;
 
 /** `quorate sim replay`: one run again, told step by step. */
 export function replayCommand(): Command {
@@ -20,13 +23,31 @@ export function replayCommand(): Command {
     .action(async (file: string | undefined, flags: ReplayFlags) => {
       const options = await runMeant(file, flags);
       const lastMs = flags.last === undefined ? undefined : integer('--last', flags.last, 0, Number.MAX_SAFE_INTEGER);
+      if (lastMs !== undefined && flags.json === true)
+        throw new QuorateError('config/invalid', '--last: is about the transcript; of JSON Lines take those by `at`');
       const told = await replay(options, runSeed);
       const width = process.stdout.isTTY === true ? process.stdout.columns : 120;
       if (flags.json === true) process.stdout.write(sightingLines(told));
       else {
         const lines = transcript(told, { width, ...(lastMs === undefined ? {} : { lastMs }) });
-        process.stdout.write(`${lines.join('\n')}\n`);
+        process.stdout.write(`${lines.join('\n')}\n${verdictOf(told.outcome)}\n`);
       }
+      const idle = unaskedOf(options, told.outcome);
+      if (idle.length > 0)
+        note(`decisions that nothing asked for, ${idle.length} in all: ${idle.slice(0, SHOWN).join(', ')}`);
       if (isFailure(told.outcome)) process.exitCode = 1;
     });
+}
+
+function verdictOf({ violations, stall, finalized }: Outcome): string {
+  const [first] = violations;
+  if (first !== undefined) return `FAILED: ${violations.length} violations, the first of them ${first}`;
+  if (stall !== null) return `FAILED: stall: ${stall}`;
+  return finalized === 0 ? 'no rule was broken, and nothing was finalized' : 'clean: no rule was broken';
+}
+
+/** Decisions of a list that did nothing: a misspelt domain, or a time that never came. */
+function unaskedOf({ decisions = [] }: SeedOptions, { decisions: taken }: Outcome): string[] {
+  const names = new Set(taken.map(({ domain, index }) => `${domain}#${index}`));
+  return decisions.map(({ domain, index }) => `${domain}#${index}`).filter((name) => !names.has(name));
 }

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { QuorateError } from '@quorate/kernel';
 import { type Campaign, campaignFault, coverageTable, isFailure, type Outcome, runCampaign } from '@quorate/sim';
 import { Command } from 'commander';
 import { integer, note, print, readNamedText } from '../../output.ts';
@@ -22,6 +23,8 @@ interface Summary {
   /** Runs in which something happened that never must, and runs that came to a halt. */
   readonly violations: number;
   readonly stalls: number;
+  /** The first of both, a hundred at most, with the command that tells such a run step by step. */
+  readonly failures: readonly { readonly seed: number; readonly what: string; readonly replay: string }[];
   /** Heights, over all runs. */
   readonly finalized: number;
   /** Runs that prove too little to count, by reason. */
@@ -51,7 +54,7 @@ export function runCommand(): Command {
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
-      '\nExit code 1 when a rule was violated, a healed network came to a halt, or more than a fifth of the seeds prove nothing.',
+      '\nExit code 1 when a rule was violated, a healed network came to a halt, or, with faults swarm or all, more than a\nfifth of the seeds prove too little. With --scenario each seed has a line, or an object, of its own.',
     )
     .action(async (flags: CampaignFlags) => {
       process.exitCode = flags.scenario === undefined ? await drawn(flags) : await scripted(flags, flags.scenario);
@@ -84,23 +87,32 @@ async function drawn(flags: CampaignFlags): Promise<number> {
   const fault = campaignFault(isOpen ? campaign : { ...campaign, counted: campaign.seeds });
   if (fault === null) return 0;
   note(`quorate: ${fault}`);
-  for (const outcome of campaign.failures.slice(0, SHOWN))
-    note(`  npx quorate sim replay --seed ${outcome.seed}${typed(flags)}`);
+  for (const outcome of campaign.failures.slice(0, SHOWN)) note(`  ${replayOf(outcome, flags)}`);
   return 1;
 }
 
-function complaint({ seed, violations, stall }: Outcome, flags: RunFlags): string {
-  return `seed ${seed}: ${violations[0] ?? stall}\n  npx quorate sim replay --seed ${seed}${typed(flags)}`;
+function complaint(outcome: Outcome, flags: RunFlags): string {
+  const { seed, violations, stall } = outcome;
+  return `seed ${seed}: ${violations[0] ?? stall}\n  ${replayOf(outcome, flags)}`;
+}
+
+function replayOf({ seed }: Outcome, flags: RunFlags): string {
+  return `npx quorate sim replay --seed ${seed}${typed(flags)}`;
 }
 
 function summaryOf(campaign: Campaign, flags: RunFlags, wallSeconds: number): Summary {
-  const { seeds, violations, stalls, finalized, wasted, restarts, events, virtualMs, hash } = campaign;
+  const { seeds, violations, stalls, failures, finalized, wasted, restarts, events, virtualMs, hash } = campaign;
   return {
     mechanism: flags.mechanism,
     validators: flags.validators === undefined ? '4..7' : Number(flags.validators),
     seeds,
     violations,
     stalls,
+    failures: failures.map((outcome) => ({
+      seed: outcome.seed,
+      what: outcome.violations[0] ?? outcome.stall ?? '',
+      replay: replayOf(outcome, flags),
+    })),
     finalized,
     wasted,
     restarts,
@@ -119,11 +131,14 @@ function textOf(summary: Summary): string {
   return [
     `${seeds} seeds of ${summary.mechanism}: ${violations} with violations, ${stalls} stalled, ${lost} that prove too little`,
     `${finalized} heights final, ${restarts} crash-restarts, ${virtualSeconds} virtual seconds in ${wallSeconds} s, ${eventsPerSecond} events/s`,
-    `hash ${summary.traceHash}`,
+    `hash of all runs ${summary.traceHash}`,
   ].join('\n');
 }
 
 async function scripted(flags: CampaignFlags, file: string): Promise<number> {
+  const given = typed(flags).trim();
+  if (given !== '')
+    throw new QuorateError('config/invalid', `--scenario: the file says what happens: leave out ${given}`);
   const scenario = readScenario(await readNamedText('--scenario: ', file), `--scenario: ${file}`);
   const [first, last] = flags.seeds === undefined ? [scenario.seed, scenario.seed] : seedsOf(flags.seeds);
   let failures = 0;
