@@ -91,8 +91,7 @@ export class NodeProcess implements NodeIdentity {
     const log = openSync(this.logFile, 'a', 0o600);
     const child = spawn(command, args, {
       stdio: ['ignore', log, log],
-      // The test runner's own options are not the node's.
-      env: { ...process.env, NODE_OPTIONS: '', NO_COLOR: '1', ...env },
+      env: { ...surroundings(), ...env },
     });
     closeSync(log);
     children.add(child);
@@ -157,6 +156,12 @@ export class NodeProcess implements NodeIdentity {
   }
 }
 
+/** The environment of this process without what is meant for the tests: the runner's options, and where vectors are. */
+function surroundings(): NodeJS.ProcessEnv {
+  const ours = Object.entries(process.env).filter(([name]) => !name.startsWith('QUORATE_'));
+  return { ...Object.fromEntries(ours), NODE_OPTIONS: '', NO_COLOR: '1' };
+}
+
 /** Asks `condition` until it gives something; throws with what was waited for after `patience` ms. */
 export async function until<T>(
   what: string,
@@ -180,7 +185,7 @@ export function quorate(
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [QUORATE, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, NODE_OPTIONS: '', NO_COLOR: '1', ...options.env },
+      env: { ...surroundings(), ...options.env },
     });
     children.add(child);
     const text = { stdout: '', stderr: '' };
