@@ -2,6 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
+/** A flag as a whole number of 1 or more. Ends the process for anything else. */
+export function wholeNumber(name, text) {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  console.error(`--${name} is ${text}: a whole number of 1 or more is needed`);
+  return process.exit(2);
+}
+
 /** The values of the flags of `script` (a file URL). Ends the process for --help and for flags that it does not know. */
 export function flagsOf(script, options) {
   try {

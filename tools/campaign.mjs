@@ -11,7 +11,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { flagsOf } from './arguments.mjs';
+import { flagsOf, wholeNumber } from './arguments.mjs';
 import { honestCampaign, hunt, loadZoo, rateOf, retell, Simulators, tell } from './campaign/hunt.mjs';
 
 const values = flagsOf(import.meta.url, {
@@ -27,12 +27,7 @@ const values = flagsOf(import.meta.url, {
   json: { type: 'boolean', default: false },
 });
 
-const number = (name) => {
-  const value = Number(values[name]);
-  if (Number.isInteger(value) && value >= 1) return value;
-  console.error(`--${name} is ${values[name]}: a whole number of 1 or more is needed`);
-  process.exit(2);
-};
+const number = (name) => wholeNumber(name, values[name]);
 /** Honest seeds of engines alone for each of whole replicas. */
 const LIGHT_SEEDS = 20;
 const settings = {

@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { flagsOf } from './arguments.mjs';
+import { flagsOf, wholeNumber } from './arguments.mjs';
 import { root } from './setup.mjs';
 
 const values = flagsOf(import.meta.url, {
@@ -17,12 +17,7 @@ const values = flagsOf(import.meta.url, {
   workers: { type: 'string', default: String(availableParallelism()) },
   json: { type: 'boolean', default: false },
 });
-const number = (name) => {
-  const value = Number(values[name]);
-  if (Number.isSafeInteger(value) && value >= 1) return value;
-  console.error(`--${name} is ${values[name]}: a whole number of 1 or more is needed`);
-  process.exit(2);
-};
+const number = (name) => wholeNumber(name, values[name]);
 const settings = { seeds: number('seeds'), block: number('block'), from: number('from'), workers: number('workers') };
 
 const lts = join(root, 'tools/node-lts/node_modules/node/bin/node');

@@ -1,5 +1,6 @@
 import { QuorateError } from '@quorate/kernel';
 import type { Decision } from '../decisions.ts';
+import { testOf } from '../trace/regression.ts';
 import type { LightOutcome } from './seed.ts';
 import { runLightSeed } from './seed.ts';
 import { LIGHT_FAMILIES, type LightSeedOptions } from './seed-configuration.ts';
@@ -73,25 +74,9 @@ export function lightRegressionTest(
   about: { readonly tag: string; readonly what: string; readonly failure: string | null },
 ): string {
   const { seed, decisions, log, brief, ...configuration } = options;
-  const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim();
-  const settings = Object.entries({ seed, ...configuration, decisions }).map(
-    ([name, value]) => `    ${name}: ${JSON.stringify(value)},`,
-  );
-  return [
-    "import { runLightSeed } from '@quorate/sim';",
-    "import { expect, it } from 'vitest';",
-    '',
-    `// ${oneLine(about.what)}`,
-    `// It showed: ${oneLine(about.failure ?? 'nothing')}`,
-    `it(${JSON.stringify(`${about.tag}: seed ${seed} with ${decisions.length} decisions is clean`)}, () => {`,
-    '  const { violations, stall } = runLightSeed({',
-    ...settings,
-    '  });',
-    '  expect(violations).toEqual([]);',
-    '  expect(stall).toBeNull();',
-    '});',
-    '',
-  ].join('\n');
+  const title = `${about.tag}: seed ${seed} with ${decisions.length} decisions is clean`;
+  const settings = { seed, ...configuration };
+  return testOf({ title, what: about.what, failure: about.failure, run: 'runLightSeed', settings, decisions });
 }
 
 function refusal(place: string, what: string): QuorateError {

@@ -10,6 +10,12 @@ export type PlannedFamily = Exclude<FaultFamily, 'loss' | 'duplicate' | 'delay' 
 /** Draws one fault of a family between `from` and `to`, among nodes `0…nodes−1`. */
 type Draw = (stream: Stream, context: DrawContext) => Choice | null;
 
+/** One direction between two of the nodes. */
+function linkAmong(stream: Stream, nodes: number): { readonly from: number; readonly to: number } {
+  const from = stream.below(nodes);
+  return { from, to: (from + 1 + stream.below(nodes - 1)) % nodes };
+}
+
 interface DrawContext {
   readonly configuration: Configuration;
   readonly at: Millis;
@@ -82,25 +88,11 @@ export const DRAWS: Readonly<Record<PlannedFamily, Draw>> = {
     return { kind: 'partition', sides: side.join(''), at, for: stream.between(2, 15) * 100 };
   },
   asymmetric: (stream, { at, nodes }) => {
-    const from = stream.below(nodes);
-    return {
-      kind: 'block',
-      from,
-      to: (from + 1 + stream.below(nodes - 1)) % nodes,
-      at,
-      for: stream.between(3, 20) * 100,
-    };
+    return { kind: 'block', ...linkAmong(stream, nodes), at, for: stream.between(3, 20) * 100 };
   },
   clog: (stream, { at, nodes }) => {
     if (stream.chance(0.3)) return { kind: 'swizzle', at, for: stream.between(4, 16) * 100, salt: stream.u32() };
-    const from = stream.below(nodes);
-    return {
-      kind: 'clog',
-      from,
-      to: (from + 1 + stream.below(nodes - 1)) % nodes,
-      at,
-      for: stream.between(2, 12) * 100,
-    };
+    return { kind: 'clog', ...linkAmong(stream, nodes), at, for: stream.between(2, 12) * 100 };
   },
   'leader-cut': (stream, { at }) => ({
     kind: stream.chance(0.6) ? 'cut' : 'starve',

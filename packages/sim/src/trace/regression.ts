@@ -32,29 +32,42 @@ export function seedBookEntry({ header, decisions }: Trace, { tag, what }: Regre
 export function regressionTest(trace: Trace, { tag, what }: RegressionOptions): string {
   const { header, decisions } = trace;
   const { seed, mechanism, configuration, failure } = header;
-  const settings = Object.entries({ seed, mechanism, ...configuration }).map(
-    ([name, value]) => `    ${name}: ${literal(value)},`,
-  );
-  const list =
-    decisions.length === 0
-      ? ['    decisions: [],']
-      : ['    decisions: [', ...decisions.map((decision) => `      ${literal(decision)},`), '    ],'];
+  const settings = { seed, mechanism, ...configuration };
+  const title = `${tag}: seed ${seed} with ${decisions.length} decisions shows no ${classOf(trace)} failure`;
+  return testOf({ title, what, failure, run: 'runSeed', settings, decisions });
+}
+
+/** A test file for vitest that runs `run` of the simulator with these settings and expects a clean run. */
+export function testOf(test: {
+  readonly title: string;
+  readonly what: string;
+  readonly failure: string | null;
+  readonly run: 'runSeed' | 'runLightSeed';
+  readonly settings: object;
+  readonly decisions: readonly Decision[];
+}): string {
+  const [async, wait] = test.run === 'runSeed' ? ['async ', 'await '] : ['', ''];
   return [
-    "import { runSeed } from '@quorate/sim';",
+    `import { ${test.run} } from '@quorate/sim';`,
     "import { expect, it } from 'vitest';",
     '',
-    `// ${oneLine(what)}`,
-    `// It showed: ${oneLine(failure ?? 'nothing')}`,
-    `it(${quoted(`${tag}: seed ${seed} with ${decisions.length} decisions shows no ${classOf(trace)} failure`)}, async () => {`,
-    '  const { violations, stall } = await runSeed({',
-    ...settings,
-    ...list,
+    `// ${oneLine(test.what)}`,
+    `// It showed: ${oneLine(test.failure ?? 'nothing')}`,
+    `it(${quoted(test.title)}, ${async}() => {`,
+    `  const { violations, stall } = ${wait}${test.run}({`,
+    ...Object.entries(test.settings).map(([name, value]) => `    ${name}: ${literal(value)},`),
+    ...linesOf(test.decisions),
     '  });',
     '  expect(violations).toEqual([]);',
     '  expect(stall).toBeNull();',
     '});',
     '',
   ].join('\n');
+}
+
+function linesOf(decisions: readonly Decision[]): string[] {
+  if (decisions.length === 0) return ['    decisions: [],'];
+  return ['    decisions: [', ...decisions.map((decision) => `      ${literal(decision)},`), '    ],'];
 }
 
 /** The trace itself with a comment that says what it is, for a file beside the test. */
