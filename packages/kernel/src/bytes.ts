@@ -15,16 +15,24 @@ export const ZERO_DIGEST: Digest = '00'.repeat(DIGEST_BYTES);
 const DIGITS = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0));
 /** Bytes whose digits are passed to one call as arguments. */
 const HEX_STRIDE = 4096;
+/** The codes of a digest on their way into text: most of what is spelled is one. */
+const digestCodes = new Array<number>(2 * DIGEST_BYTES).fill(0);
 
 /** Lower-case hexadecimal text of `bytes`. */
 export function toHex(bytes: Uint8Array): string {
-  if (bytes.length > HEX_STRIDE) return toHex(bytes.subarray(0, HEX_STRIDE)) + toHex(bytes.subarray(HEX_STRIDE));
+  return hexOf(bytes, 0, bytes.length);
+}
+
+/** Lower-case hexadecimal text of the bytes from `start` up to `end`. */
+export function hexOf(bytes: Uint8Array, start: number, end: number): string {
+  const count = end - start;
+  if (count > HEX_STRIDE) return hexOf(bytes, start, start + HEX_STRIDE) + hexOf(bytes, start + HEX_STRIDE, end);
   // One flat string from character codes: a third of the time of joining pieces, and a digest is a map key right after.
-  const codes = new Array<number>(2 * bytes.length);
-  for (let i = 0; i < bytes.length; i++) {
+  const codes = count === DIGEST_BYTES ? digestCodes : new Array<number>(2 * count);
+  for (let i = start, at = 0; i < end; i++, at += 2) {
     const byte = bytes[i] as number;
-    codes[2 * i] = DIGITS[byte >> 4] as number;
-    codes[2 * i + 1] = DIGITS[byte & 15] as number;
+    codes[at] = DIGITS[byte >> 4] as number;
+    codes[at + 1] = DIGITS[byte & 15] as number;
   }
   return String.fromCharCode.apply(null, codes);
 }
@@ -62,6 +70,30 @@ export function writeHex(to: Uint8Array, offset: number, text: string): void {
     to[at] = value;
   }
   if (values < 0 || codes > 127) throw new RangeError('text is not lower-case hexadecimal');
+}
+
+/*
+ * Small copies share memory: each would cost an allocation outside the heap of V8, which takes longer than making the bytes and is
+ * longer to collect. Up to the first bound V8 keeps bytes in its heap; above the second a piece would waste too much of a slab.
+ */
+const IN_HEAP_BYTES = 64;
+const SHARED_BYTES = 1024;
+const SLAB_BYTES = 4096;
+let slab = new Uint8Array(SLAB_BYTES);
+let slabUsed = 0;
+
+/** A copy, perhaps beside others in one buffer: of its `buffer` only its own bytes may be used. Also of a `Buffer`, whose `slice` copies nothing. */
+export function copyOf(bytes: Uint8Array): Uint8Array {
+  const { length } = bytes;
+  if (length <= IN_HEAP_BYTES || length > SHARED_BYTES) return new Uint8Array(bytes);
+  if (slabUsed + length > SLAB_BYTES) {
+    slab = new Uint8Array(SLAB_BYTES);
+    slabUsed = 0;
+  }
+  const copy = new Uint8Array(slab.buffer, slabUsed, length);
+  copy.set(bytes);
+  slabUsed += length;
+  return copy;
 }
 
 /** Lexicographic order of byte strings: negative, zero or positive. */

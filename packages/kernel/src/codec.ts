@@ -1,4 +1,4 @@
-import { type Digest, toHex, writeHex } from './bytes.ts';
+import { copyOf, type Digest, hexOf, toHex, writeHex } from './bytes.ts';
 import { QuorateError } from './errors.ts';
 
 /**
@@ -165,28 +165,28 @@ export class Reader {
     const at = this.#take(count);
     return this.#bytes.subarray(at, at + count);
   }
-}
 
-/** Above this the buffer of an encoding is handed out as it is; below, the bytes are copied and the buffer serves again. */
-const SCRATCH_BYTES = 4096;
-let scratch: Uint8Array | null = new Uint8Array(SCRATCH_BYTES);
-
-/** Canonical bytes of `value`. `capacity` is a guess at their number that saves copying large values. */
-export function encode<T>(codec: Codec<T>, value: T, capacity = 0): Uint8Array {
-  // Small values are most of what is encoded: memory of their own size for each, taken from one buffer that is lent out.
-  const lent = capacity > SCRATCH_BYTES ? null : scratch;
-  if (lent !== null) scratch = null; // a codec may encode another value on the way
-  try {
-    const writer = new Writer(lent ?? Math.max(256, capacity));
-    codec.write(writer, value);
-    const bytes = writer.finish();
-    return bytes.buffer === lent?.buffer ? bytes.slice() : bytes;
-  } finally {
-    if (lent !== null) scratch = lent;
+  /** `count` bytes as lower-case hexadecimal text. */
+  hex(count: number): string {
+    const at = this.#take(count);
+    return hexOf(this.#bytes, at, at + count);
   }
 }
 
-let lentWriter: Writer | null = new Writer(SCRATCH_BYTES);
+/** What a writer that is lent out may grow to before it is let go. */
+const LENT_BYTES = 4096;
+let lentWriter: Writer | null = new Writer(LENT_BYTES);
+
+/** Bytes of the lent writer that may be kept: larger ones as they are, since it is let go. */
+const keep = (bytes: Uint8Array): Uint8Array => (bytes.length > LENT_BYTES ? bytes : copyOf(bytes));
+
+/** Canonical bytes of `value`. `capacity` is a guess at their number that saves copying large values. */
+export function encode<T>(codec: Codec<T>, value: T, capacity = 0): Uint8Array {
+  if (capacity <= LENT_BYTES) return withEncoding(codec, value, keep);
+  const writer = new Writer(capacity);
+  codec.write(writer, value);
+  return writer.finish();
+}
 
 /** What `use` makes of the canonical bytes of `value`. They are lent: `use` must not keep them. Spares the copy where bytes are only hashed. */
 export function withEncoding<T, U>(codec: Pick<Codec<T>, 'write'>, value: T, use: (bytes: Uint8Array) => U): U {
@@ -197,7 +197,7 @@ export function withEncoding<T, U>(codec: Pick<Codec<T>, 'write'>, value: T, use
     codec.write(writer, value);
     return use(writer.finish());
   } finally {
-    lentWriter = writer.length > SCRATCH_BYTES ? new Writer(SCRATCH_BYTES) : writer;
+    lentWriter = writer.length > LENT_BYTES ? new Writer(LENT_BYTES) : writer;
   }
 }
 
@@ -293,7 +293,7 @@ export function hex(count: number): Codec<string> {
       if (value.length !== 2 * count) refuse(`${count} bytes expected, ${value.length / 2} given`);
       to.hex(value);
     },
-    read: (from) => toHex(from.raw(count)),
+    read: (from) => from.hex(count),
     sample: (next) => toHex(raw.sample(next)),
   };
 }
@@ -377,13 +377,14 @@ export function nullable<T>(item: Codec<T>): Codec<T | null> {
 /** Fields in the order in which they are written down. */
 export function struct<T extends object>(fields: { readonly [K in keyof T]: Codec<T[K]> }): Codec<T> {
   const names = Object.keys(fields) as (keyof T)[];
+  const columns = names.map((name) => ({ name, codec: fields[name] }));
   return {
     write: (to, value) => {
-      for (const name of names) fields[name].write(to, value[name]);
+      for (const { name, codec } of columns) codec.write(to, value[name]);
     },
     read: (from) => {
       const value = {} as T;
-      for (const name of names) value[name] = fields[name].read(from);
+      for (const { name, codec } of columns) value[name] = codec.read(from);
       return value;
     },
     sample: (next) => {

@@ -190,6 +190,7 @@ export class Core<M, R> {
         ...common,
         answer: (outcome) => loop.own(outcome.statement.epoch, outcome),
         hearing: () => this.#current.hearsQuorum,
+        listed: () => this.#current.isListed,
         blame: (peer, reason) => peers.blame(peer, 'invalid', reason, now()),
         progress: () => ({ view: loop.status().view, syncing: this.#blockSync.syncing }),
       },

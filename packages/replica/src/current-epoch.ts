@@ -7,6 +7,7 @@ import {
   QuorateError,
   type SignatureSuite,
   type Signer,
+  type Transport,
 } from '@quorate/kernel';
 import type { Log } from './api.ts';
 import type { BlockStore } from './block-store.ts';
@@ -38,6 +39,7 @@ export interface CurrentEpochParts<M, R> {
   readonly restored: readonly JournalEntry[];
   readonly log: Log;
   readonly peers: Peers;
+  readonly transport: Transport;
   readonly epochs: Epochs;
   readonly loop: Loop<M, R>;
   readonly effects: Effects<M, R>;
@@ -72,12 +74,18 @@ export class CurrentEpoch<M, R> {
     return this.#loss;
   }
 
-  /** Whether we and the connected validators could form a quorum. */
+  /** Whether we and the connected validators could form a quorum, and none of them stands in our own place. */
   get hearsQuorum(): boolean {
     if (this.#state === null || this.#state.self === null) return false;
     const { validators, self } = this.#state;
-    const heard = this.#parts.peers.validators.map((peer) => validators.indexOfPeer(peer) ?? self);
-    return validators.weightOfAll([self, ...heard]) >= validators.quorum;
+    const heard = this.#parts.peers.validators.map((peer) => validators.indexOfPeer(peer)).filter((of) => of !== null);
+    return !heard.includes(self) && validators.weightOfAll([self, ...heard]) >= validators.quorum;
+  }
+
+  /** Whether the set lists this node, by its node key, in our place. */
+  get isListed(): boolean {
+    if (this.#state === null || this.#state.self === null) return false;
+    return this.#state.validators.indexOfPeer(this.#parts.transport.self) === this.#state.self;
   }
 
   /** Runs an engine for an epoch whose set is known, from the newest finalized block. */

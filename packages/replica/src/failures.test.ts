@@ -255,6 +255,22 @@ describe('failure policy', () => {
     await cluster.reach(cluster.height(0) + 10, ALL);
   });
 
+  it('a second process with one key signs nothing while the first is connected, however long that says nothing', async () => {
+    const cluster = new Cluster({ seed: 47 });
+    cluster.start();
+    await cluster.reach(10);
+    const twin = cluster.twin(2);
+    cluster.machines[2]?.pause(40_000);
+    cluster.start(twin);
+    await cluster.world.runFor(30_000);
+    expect(cluster.height(0)).toBeGreaterThan(20); // three of four go on
+    expect(cluster.replica(twin).status().silent).toMatch(/^listening for another process/);
+    await cluster.world.runFor(30_000);
+    expect(cluster.replica(2).status().silent).toBeNull();
+    expect(cluster.replica(twin).status().counters['sign.calls'] ?? 0).toBe(0);
+    await cluster.reach(cluster.height(0) + 10, ALL);
+  });
+
   it('a running validator halts when its key signs elsewhere', async () => {
     const cluster = new Cluster({ seed: 39 });
     cluster.start();

@@ -42,10 +42,12 @@ class Watch {
   now = 10_000;
   view = 10;
   halted: QuorateError | null = null;
+  hearing = true;
+  alarm: { readonly at: number; readonly ring: () => void } | null = null;
 
   readonly lines: string[] = [];
 
-  constructor(options: { readonly listen: boolean; readonly gate?: string }) {
+  constructor(options: { readonly listen: boolean; readonly gate?: string; readonly listed?: boolean }) {
     const signer: Signer = {
       publicKey: this.secrets[SELF]?.publicKey ?? null,
       silent: options.gate ?? null,
@@ -60,13 +62,22 @@ class Watch {
       { delta: DELTA, listen: options.listen },
       {
         signer,
-        clock: { now: () => this.now, after: () => () => {} },
+        clock: {
+          now: () => this.now,
+          after: (delay, ring) => {
+            this.alarm = { at: this.now + delay, ring };
+            return () => {
+              this.alarm = null;
+            };
+          },
+        },
         now: () => this.now,
         counters: new Counters(),
         log: (_level, message) => void this.lines.push(message),
         answer: () => {},
         progress: () => ({ view: this.view, syncing: false }),
-        hearing: () => true,
+        hearing: () => this.hearing,
+        listed: () => options.listed ?? true,
         blame: (peer) => this.blamed.push(peer),
         halt: (error) => {
           this.halted = error;
@@ -210,6 +221,18 @@ describe('listening', () => {
     watch.now += DELTA;
     watch.view += 4;
     watch.signing.flush();
+    expect(watch.signing.silent).toBeNull();
+  });
+
+  it('lasts its whole time under another node key than the set lists: peers would take a second process in', () => {
+    const watch = new Watch({ listen: true, listed: false });
+    watch.now += DELTA;
+    watch.view += 400;
+    watch.signing.flush();
+    watch.signing.flush();
+    expect(watch.signing.silent).toMatch(/listening/);
+    expect(watch.alarm?.at).toBe(10_000 + 4 * DELTA);
+    watch.alarm?.ring();
     expect(watch.signing.silent).toBeNull();
   });
 

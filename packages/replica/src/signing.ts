@@ -21,7 +21,7 @@ import type { Counters } from './counters.ts';
 
 /** Statements held back while listening; beyond it the oldest is refused. */
 const MAX_HELD = 256;
-/** Views that must have been entered, with nothing of ours in them, for listening to end early. */
+/** Views that must have been entered, with nothing of ours in them, for listening to end early; see {@link SigningParts.listed}. */
 const QUIET_VIEWS = 4;
 
 export interface SigningOptions {
@@ -42,6 +42,12 @@ export interface SigningParts {
   readonly progress: () => { readonly view: View; readonly syncing: boolean };
   /** Whether enough validators are connected to form a quorum with us. */
   readonly hearing: () => boolean;
+  /**
+   * Whether this node is the one that the set lists for our key. Its node key lets one process in at every peer, so that a
+   * quorum that took us in speaks to no other of our name. Under another node key nothing does, and a second process that is
+   * merely slow is told from none only by the whole time: certificates do not wait for anybody's vote.
+   */
+  readonly listed: () => boolean;
   /** A peer showed a signature that does not hold. */
   readonly blame: (peer: PeerId, reason: string) => void;
   readonly halt: (error: QuorateError) => void;
@@ -266,6 +272,7 @@ export class Signing {
       this.#viewAtStart = view;
       return;
     }
+    if (!this.#parts.listed()) return;
     const long = this.#hearingSince !== null && this.#parts.now() - this.#hearingSince >= this.#options.delta;
     if (long && view >= this.#viewAtStart + QUIET_VIEWS) this.#release();
   }

@@ -66,10 +66,17 @@ export const STORE_VERSION = 2;
 function numbered(prefix: number, value: number): Uint8Array {
   const key = new Uint8Array(9);
   key[0] = prefix;
-  const view = new DataView(key.buffer);
-  view.setUint32(1, Math.floor(value / 0x1_0000_0000));
-  view.setUint32(5, value % 0x1_0000_0000);
+  putNumber(key, value);
   return key;
+}
+
+/** Eight big-endian bytes behind the prefix. */
+function putNumber(key: Uint8Array, value: number): void {
+  let rest = value;
+  for (let at = 8; at > 0; at--) {
+    key[at] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
 }
 
 function named(prefix: number, name: Digest): Uint8Array {

@@ -63,6 +63,8 @@ export class Link {
   readonly since = performance.now();
   /** Of the peer's process; empty before its hello. */
   session = '';
+  /** Whether the peer said that it does not want us. */
+  refused = false;
   readonly #options: LinkOptions;
   readonly #socket: TLSSocket;
   readonly #events: LinkEvents;
@@ -138,6 +140,11 @@ export class Link {
     this.#reason = 'another connection to the same peer replaced it';
     this.#deadline = performance.now() + RETIRED_MS;
     return unsent;
+  }
+
+  /** Says something: where the far end is gone, its machine or the network answers that the connection is. */
+  ask(): void {
+    if (this.#state === 'up') this.#say(controlFrame(FRAME.ping));
   }
 
   /** Tells the peer why and hangs up. */
@@ -219,6 +226,7 @@ export class Link {
   #onFrame(frame: Frame): void {
     const { type, payload } = frame;
     if (type === FRAME.refuse) {
+      this.refused = true;
       this.destroy(`it refused: ${readRefusal(payload)}`);
       return;
     }

@@ -312,6 +312,42 @@ describe('a mesh of TLS connections', () => {
     await until(() => again.messages.length === 1);
   });
 
+  test('a second process with the same node key waits outside until the first is gone, and is told why', async () => {
+    const [a, b] = await pair();
+    const copy = await node(2);
+    copy.mesh.setMembers([member(a)]);
+    await until(() => a.log.some(({ fields }) => fields.code === 'transport/refused'));
+    expect(a.log.find(({ fields }) => fields.code === 'transport/refused')?.fields).toMatchObject({
+      peer: keyOf(2),
+      reason: 'another process with this node key is connected',
+    });
+    await until(() => copy.mesh.reach().dialFailure?.includes('another process with this node key') ?? false);
+    expect(copy.mesh.reach().dialFailure).toContain(a.mesh.address);
+    // The first is heard and spoken to as before, on a connection that was never lost.
+    a.mesh.send(b.mesh.self, 'votes', Uint8Array.of(1));
+    b.mesh.send(a.mesh.self, 'votes', Uint8Array.of(2));
+    await until(() => b.messages.length === 1 && a.messages.length === 1);
+    expect(a.peers.filter((connected) => connected.length === 0)).toEqual([]);
+    expect(copy.messages).toEqual([]);
+    await b.mesh.stop();
+    await until(() => knows(copy, a) && knows(a, copy));
+    a.mesh.send(keyOf(2), 'votes', Uint8Array.of(3));
+    await until(() => copy.messages.length === 1);
+  });
+
+  test('who holds the place of a newcomer is asked at once whether it is there', async () => {
+    const a = await node(1, { limits: { pingMs: 60_000, idleMs: 120_000 } });
+    const first = await Stranger.dial(a, 9);
+    first.hello();
+    await until(() => a.peers.at(-1)?.length === 1);
+    expect(first.frames.some(({ type }) => type === FRAME.ping)).toBe(false);
+    const second = await Stranger.dial(a, 9);
+    second.hello({ session: 'cd'.repeat(8) });
+    await until(() => second.isClosed && first.frames.some(({ type }) => type === FRAME.ping));
+    expect(second.refusal).toBe('another process with this node key is connected');
+    expect(first.isClosed).toBe(false);
+  });
+
   test('a connection that is cut is made again', async () => {
     const [a, b] = [await node(1), await node(2)];
     const sockets = new Set<Socket>();

@@ -290,16 +290,10 @@ export class TlsMesh implements Transport {
       this.#announce();
       return null;
     }
-    const restarted = other.session !== link.session;
-    const [kept, gone] = restarted || this.#prefers(link, other) ? [link, other] : [other, link];
+    const [kept, gone] = this.#prefers(link, other) ? [link, other] : [other, link];
     this.#counters.event('replaced');
-    if (restarted) {
-      gone.retire();
-      this.#up.delete(link.peer);
-      this.#announce(); // what the former process knew is lost: its successor is a new arrival
-    } else for (const [traffic, bytes] of gone.retire()) kept.send(traffic, bytes);
+    for (const [traffic, bytes] of gone.retire()) kept.send(traffic, bytes);
     this.#up.set(link.peer, kept);
-    if (restarted) this.#announce();
     return null;
   }
 
@@ -314,7 +308,10 @@ export class TlsMesh implements Transport {
     if (peer === this.self) return 'it has the same node key: one of the two nodes needs another';
     if (this.#isBanned(peer)) return 'banned for a while';
     const differs = mismatch(this.#hello, hello);
-    if (differs !== null || this.#members.has(peer) || this.#up.has(peer)) return differs;
+    if (differs !== null) return differs;
+    const other = this.#up.get(peer);
+    if (other !== undefined) return this.#secondProcess(other, hello);
+    if (this.#members.has(peer)) return null;
     const observers = [...this.#up.values()].filter((other) => !this.#members.has(other.peer));
     const perIp = countFrom(
       link.remote,
@@ -322,6 +319,17 @@ export class TlsMesh implements Transport {
     );
     const full = observers.length >= this.#limits.observers || perIp >= this.#limits.observersPerIp;
     return full ? 'no room for more observers' : null;
+  }
+
+  /**
+   * One node key, one process: a second one waits outside until the first is gone, or else two copies of one home would take
+   * turns, each of them deaf while the other speaks. A process that was killed leaves its connection closed; one whose machine
+   * vanished is found out by the question, at the latest when it was silent for too long.
+   */
+  #secondProcess(other: Link, hello: Hello): string | null {
+    if (other.session === hello.session) return null;
+    other.ask();
+    return 'another process with this node key is connected';
   }
 
   #rightsOf(peer: PeerId): LinkRights {
@@ -345,6 +353,7 @@ export class TlsMesh implements Transport {
     const current = this.#up.get(link.peer);
     if (current !== undefined && current !== link) return; // a connection that was replaced
     if (link.dialled || current === link) this.#dialer.lost(link.peer, performance.now() - link.since);
+    if (link.dialled && link.refused) this.#dialFailure = `${link.remote.ip}:${link.remote.port}: ${reason}`;
     if (current !== link) {
       this.#log('debug', 'a connection ended before it was up', { peer: link.peer, reason });
       return;

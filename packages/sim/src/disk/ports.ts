@@ -1,4 +1,4 @@
-import { type DiskFile, isQuorateError, QuorateError, type Store, type StoreWrite } from '@quorate/kernel';
+import { copyOf, type DiskFile, isQuorateError, QuorateError, type Store, type StoreWrite } from '@quorate/kernel';
 import type { Choice } from '../decisions.ts';
 import { type PlatterFile, SECTOR } from '../platter.ts';
 import type { SortedMap } from '../sorted-map.ts';
@@ -33,7 +33,7 @@ export function openFile(below: Below, name: string, file: PlatterFile): DiskFil
     name,
     size: () => file.size,
     append: (parts) => {
-      const copies = parts.map(copied);
+      const copies = parts.map(copyOf);
       return submit('append', (fault) => {
         for (const copy of copies) {
           if (fault?.kind === 'full' || copy.length > below.room()) {
@@ -96,7 +96,7 @@ export function openStore(below: Below, name: string, map: SortedMap): Store {
       const older = entry?.previous ?? null;
       const fault = below.ask('get', name, older !== null);
       if (entry === undefined) return undefined;
-      return (fault?.kind === 'stale' && older !== null ? older : entry.value).slice();
+      return copyOf(fault?.kind === 'stale' && older !== null ? older : entry.value);
     },
     range: (options) =>
       open()
@@ -130,14 +130,9 @@ export function openStore(below: Below, name: string, map: SortedMap): Store {
   };
 }
 
-/** Also of a `Buffer`, whose own `slice` shares its memory. */
-function copied(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes);
-}
-
 function copyOfWrite({ key, value }: StoreWrite): StoreWrite {
   if (key.length < 1 || key.length > MAX_KEY) {
     throw new RangeError(`a key has 1 to ${MAX_KEY} bytes, not ${key.length}`);
   }
-  return { key: copied(key), value: value === null ? null : copied(value) };
+  return { key: copyOf(key), value: value === null ? null : copyOf(value) };
 }
