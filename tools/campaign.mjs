@@ -7,7 +7,8 @@
 //   --out FOLDER   writes trace, transcript, events and a regression test of each bug that is caught
 //   --trace FILE   instead of hunting: replays a trace, on honest code or with the bug of --only, and prints the transcript
 //   --last MS      transcripts of only the last so many ms before the failure
-// Exit code 1 when the honest campaign is not clean, when more than a fifth of its seeds are wasted, or when a bug is not caught.
+// Exit code 1 when the honest campaign is not clean, when more than a fifth of its seeds are wasted, when a bug is not caught, or when a
+// run hangs.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -63,6 +64,7 @@ if (values.trace !== undefined) {
   for (const mutant of chosen) {
     const rate = await rateOf(simulators, mutant, { ...settings, seeds: number('rate') });
     results.bugs.push(rate);
+    sayHung(rate);
     const classes = Object.entries(rate.classes).map(([name, count]) => `${count} ${name}`);
     say(
       `${mutant.id.padEnd(40)} ${String(rate.caught).padStart(5)} of ${rate.seeds}  ${(100 * rate.rate).toFixed(2).padStart(6)} %  ${rate.rare ? 'rare ' : ''} ${classes.join(', ')}`,
@@ -91,6 +93,7 @@ if (values.trace !== undefined) {
     const found = await hunt(simulators, mutant, settings);
     results.bugs.push(found);
     failed ||= found.seed === null;
+    sayHung(found);
     if (values.out !== undefined && found.seed !== null) {
       const folder = join(values.out, mutant.id.replaceAll('/', '-'));
       mkdirSync(folder, { recursive: true });
@@ -119,6 +122,12 @@ if (values.trace !== undefined) {
 }
 if (values.json) console.log(JSON.stringify(results));
 process.exitCode = failed ? 1 : 0;
+
+/** A run without an end is a failure of its own. */
+function sayHung({ id, hung }) {
+  failed ||= hung.length > 0;
+  for (const what of hung) say(`${id}: HANGS: ${what}`);
+}
 
 function textOf(file) {
   try {

@@ -98,4 +98,14 @@ export const blockSync: readonly Mutant[] = [
     under: LOST_HOMES,
     unproven: true,
   },
+  {
+    id: 'journal/gate-not-asked',
+    family: 'journal and recovery',
+    rule: 'The gate speaks last: an engine knows what was signed under its key',
+    what: 'a validator that lost its journal does not take up what its gate remembers, and asks for other votes',
+    file: 'packages/replica/src/recall.ts',
+    find: 'if (validators.weightOf(self) < validators.quorum) return { statements, loss: null };',
+    replace: 'if (validators.weightOf(self) < validators.quorum) return { statements: [], loss: null };',
+    under: LOST_HOMES,
+  },
 ];

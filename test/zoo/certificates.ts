@@ -9,6 +9,20 @@ const EPOCH_OF_MESSAGE: Patch = {
   replace: 'if (epochOfMessage(message) > state.epoch) {',
 };
 
+/** Certificates are not weighed where their signatures are checked. */
+const UNWEIGHED: Patch = {
+  file: 'packages/kernel/src/certificates.ts',
+  find: '  if (weight < validators.quorum) return `its signers weigh ${weight}, the quorum is ${validators.quorum}`;\n',
+  replace: '',
+};
+
+/** Nor where the engine looks at them first. */
+const SHAPE_UNWEIGHED: Patch = {
+  file: CERTIFICATES,
+  find: "  return state.validators.weightOfAll(indices) < state.validators.quorum ? 'has less than a quorum behind it' : null;",
+  replace: '  return null;',
+};
+
 export const certificates: readonly Mutant[] = [
   {
     id: 'certificates/signatures-unordered',
@@ -84,9 +98,7 @@ export const certificates: readonly Mutant[] = [
     family: 'certificates',
     rule: 'S4: weight q',
     what: 'a certificate of a peer is kept however little weight has signed it',
-    file: 'packages/simplex/src/certificates.ts',
-    find: "  return state.validators.weightOfAll(indices) < state.validators.quorum ? 'has less than a quorum behind it' : null;",
-    replace: '  return null;',
+    ...SHAPE_UNWEIGHED,
     under: lying('forge'),
   },
   {
@@ -111,6 +123,46 @@ export const certificates: readonly Mutant[] = [
     replace: 'if (index >= 0) keepCertificate(state, certificate);',
     under: LIGHT,
     rare: true,
-    measured: { caught: 8, seeds: 5_000 },
+    measured: { caught: 6, seeds: 5_000 },
+  },
+  {
+    id: 'certificates/weightless',
+    family: 'certificates',
+    rule: 'S4: weight q',
+    what: 'a certificate holds whatever its signers weigh: who joins from a snapshot believes what a minority proves',
+    ...UNWEIGHED,
+    under: hostile('underweight', 'state-sync'),
+  },
+  {
+    id: 'certificates/weightless-everywhere',
+    family: 'certificates',
+    rule: 'S4: weight q',
+    what: 'neither the engine nor the check of signatures weighs the signers of a certificate',
+    ...UNWEIGHED,
+    and: [SHAPE_UNWEIGHED],
+    under: hostile('underweight'),
+  },
+  {
+    id: 'certificates/range-not-weighed',
+    family: 'certificates',
+    rule: 'S4, catching up: weight q',
+    what: 'the certificate of a range of blocks counts as checked whatever its signers weigh',
+    file: 'packages/replica/src/verification.ts',
+    find: '    if (fault === null) this.#known.add(certificate);\n    return fault;',
+    replace:
+      "    if (fault !== null && !fault.startsWith('its signers weigh')) return fault;\n    this.#known.add(certificate);\n    return null;",
+    and: [SHAPE_UNWEIGHED],
+    under: hostile('underweight', 'data-loss'),
+  },
+  {
+    id: 'certificates/proof-not-weighed',
+    family: 'certificates',
+    rule: 'Light client: weight q',
+    what: 'a proof of finality holds whatever the signers of its certificate weigh',
+    file: 'packages/light/src/light-client.ts',
+    find: 'if (fault !== null) return refuse(`the certificate does not hold: ${fault}`);',
+    replace:
+      "if (fault !== null && !fault.startsWith('its signers weigh')) return refuse(`the certificate does not hold: ${fault}`);",
+    under: hostile('underweight', 'state-sync'),
   },
 ];

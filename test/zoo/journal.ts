@@ -150,6 +150,6 @@ export const journal: readonly Mutant[] = [
     ],
     under: LIGHT_HONEST,
     rare: true,
-    measured: { caught: 2, seeds: 5_000 },
+    measured: { caught: 1, seeds: 5_000 },
   },
 ];

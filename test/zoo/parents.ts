@@ -112,7 +112,7 @@ export const parents: readonly Mutant[] = [
     and: [JUSTIFIED, NOT_LOOKED_UP],
     under: LIGHT_HONEST,
     rare: true,
-    measured: { caught: 30, seeds: 5_000 },
+    measured: { caught: 29, seeds: 5_000 },
   },
   {
     id: 'parents/not-justified-at-all',
@@ -123,7 +123,7 @@ export const parents: readonly Mutant[] = [
     and: [NOT_LOOKED_UP],
     under: LIGHT,
     rare: true,
-    measured: { caught: 10, seeds: 5_000 },
+    measured: { caught: 5, seeds: 5_000 },
   },
   {
     id: 'parents/any-certificate-justifies',
@@ -136,7 +136,7 @@ export const parents: readonly Mutant[] = [
     and: [NOT_LOOKED_UP],
     under: LIGHT,
     rare: true,
-    measured: { caught: 4, seeds: 5_000 },
+    measured: { caught: 3, seeds: 5_000 },
   },
   {
     id: 'parents/any-height',
@@ -148,7 +148,7 @@ export const parents: readonly Mutant[] = [
     replace: '',
     under: LIGHT,
     rare: true,
-    measured: { caught: 29, seeds: 5_000 },
+    measured: { caught: 20, seeds: 5_000 },
   },
   {
     id: 'parents/earlier-than-its-parent',
@@ -160,6 +160,6 @@ export const parents: readonly Mutant[] = [
     replace: '',
     under: LIGHT,
     rare: true,
-    measured: { caught: 11, seeds: 5_000 },
+    measured: { caught: 10, seeds: 5_000 },
   },
 ];

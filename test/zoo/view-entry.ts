@@ -1,7 +1,13 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: patches are source text
-import { hostile, LIGHT, LIGHT_HONEST, type Mutant, ROUGH, SILENT_LEADER } from './mutant.ts';
+import { type Hunt, hostile, LIGHT, LIGHT_HONEST, lying, type Mutant, ROUGH, SILENT_LEADER } from './mutant.ts';
 
 const ENTER = 'packages/simplex/src/enter.ts';
+const STANDSTILL = 'packages/simplex/src/standstill.ts';
+
+/** Engines alone that make no progress for long, one of them silent. */
+const LONG_STANDSTILLS: Hunt = {
+  light: { byzantine: 'silent', families: ['crash', 'loss', 'slow', 'partition'], until: 4_000 },
+};
 
 export const viewEntry: readonly Mutant[] = [
   {
@@ -86,7 +92,7 @@ export const viewEntry: readonly Mutant[] = [
       'const scale = 3 ** viewsSinceFinalized;\n  const capped = (base: Millis): Millis => Math.ceil(base * scale);',
     under: SILENT_LEADER,
     rare: true,
-    measured: { caught: 28, seeds: 5_000 },
+    measured: { caught: 31, seeds: 5_000 },
   },
   {
     id: 'view/repeated-once',
@@ -104,5 +110,65 @@ export const viewEntry: readonly Mutant[] = [
       },
     ],
     under: LIGHT_HONEST,
+  },
+  {
+    id: 'view/standstill-silent',
+    family: 'view entry',
+    rule: 'S9',
+    what: 'when nothing becomes final for Ts nothing is said again, and nobody waits for the next time',
+    file: 'packages/simplex/src/engine.ts',
+    find: '      standstill(state);\n      return;\n',
+    replace: '      return;\n',
+    under: LIGHT_HONEST,
+  },
+  {
+    id: 'view/standstill-without-votes',
+    family: 'view entry',
+    rule: 'S9',
+    what: 'a standstill says the certificates again, but not the own votes',
+    file: STANDSTILL,
+    find: "    for (const vote of round.own.values()) all.push({ kind: 'vote', vote });\n",
+    replace: '',
+    under: LIGHT_HONEST,
+  },
+  {
+    id: 'view/standstill-without-certificates',
+    family: 'view entry',
+    rule: 'S9',
+    what: 'a standstill says the own votes again, but not the certificates above the floor',
+    file: STANDSTILL,
+    find: "    for (const certificate of round.certificates()) all.push({ kind: 'certificate', certificate });\n",
+    replace: '',
+    under: LIGHT_HONEST,
+  },
+  {
+    id: 'view/standstill-once',
+    family: 'view entry',
+    rule: 'S9',
+    what: 'only the first standstill after a finalization says everything again',
+    file: STANDSTILL,
+    find: "  state.refetch();\n  state.setTimer('standstill', state.timing.standstill);\n",
+    replace: '  state.refetch();\n',
+    under: LONG_STANDSTILLS,
+  },
+  {
+    id: 'view/standstill-goes-on',
+    family: 'view entry',
+    rule: 'S9',
+    what: 'a standstill goes on where the one before stopped although all of it was said: what is old is never said again',
+    file: STANDSTILL,
+    find: '  if (state.standstillCursor >= all.length) state.standstillCursor = 0;\n  for (const message of said)',
+    replace: '  for (const message of said)',
+    under: LONG_STANDSTILLS,
+  },
+  {
+    id: 'view/usurped',
+    family: 'view entry',
+    rule: 'S3',
+    what: 'a proposal is taken from whoever sends it: with bad ones the leader is silenced before it speaks',
+    file: 'packages/simplex/src/notarize.ts',
+    find: 'if (state.peerOf(leader) !== from || leader === state.self) {',
+    replace: 'if (leader === state.self) {',
+    under: lying('usurp'),
   },
 ];

@@ -1,4 +1,5 @@
-import { BAD_DISKS, LIGHT, lying, type Mutant, ROUGH, WITHOUT_GATE } from './mutant.ts';
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: patches are source text
+import { BAD_DISKS, hostile, LIGHT, lying, type Mutant, ROUGH, WITHOUT_GATE } from './mutant.ts';
 
 const VOTE = 'packages/simplex/src/vote.ts';
 
@@ -87,7 +88,7 @@ export const votes: readonly Mutant[] = [
     replace: '      votes.push(vote);',
     under: lying('garble'),
     rare: true,
-    measured: { caught: 12, seeds: 5_000 },
+    measured: { caught: 5, seeds: 5_000 },
   },
   {
     id: 'votes/said-before-durable',
@@ -151,6 +152,103 @@ export const votes: readonly Mutant[] = [
     ],
     under: LIGHT,
     rare: true,
-    measured: { caught: 5, seeds: 5_000 },
+    measured: { caught: 4, seeds: 5_000 },
+  },
+  {
+    id: 'votes/evidence-on-faith',
+    family: 'votes',
+    rule: 'Evidence',
+    what: 'evidence convicts whomever it names: neither its signatures nor its contradiction are checked',
+    file: 'packages/kernel/src/certificates.ts',
+    find: '  const expected = conflictOf(evidence.first, evidence.second);\n',
+    replace:
+      '  if (context.validators.at(evidence.first.signer) !== undefined) return null;\n  const expected = conflictOf(evidence.first, evidence.second);\n',
+    under: hostile('frame'),
+  },
+  {
+    id: 'votes/evidence-unsigned',
+    family: 'votes',
+    rule: 'Evidence',
+    what: 'the signatures of evidence are not checked',
+    file: 'packages/kernel/src/certificates.ts',
+    find: '    if (!context.suite.verify({ publicKey: member.publicKey, message, signature: vote.signature })) {\n      return',
+    replace: '    if (message.length + vote.signature.length === 0) {\n      return',
+    under: hostile('frame'),
+  },
+  {
+    id: 'votes/evidence-without-contradiction',
+    family: 'votes',
+    rule: 'Evidence',
+    what: 'two votes of one signer are evidence whether or not they contradict each other',
+    file: 'packages/kernel/src/certificates.ts',
+    find: "  if (expected === null || expected.kind !== evidence.kind) return 'its votes do not conflict as claimed';\n  if (expected.first !== evidence.first) return 'its votes are not in canonical order';",
+    replace:
+      "  if (expected !== null && expected.kind !== evidence.kind) return 'its votes do not conflict as claimed';",
+    under: hostile('frame'),
+  },
+  {
+    id: 'votes/evidence-of-two-views',
+    family: 'votes',
+    rule: 'Evidence',
+    what: 'votes of one kind in two views count as a contradiction',
+    file: 'packages/kernel/src/certificates.ts',
+    find: 's.epoch !== t.epoch || s.view !== t.view || sameStatement(s, t)) return null;',
+    replace: 's.epoch !== t.epoch || sameStatement(s, t)) return null;',
+    under: hostile('frame'),
+  },
+  {
+    id: 'votes/evidence-in-blocks-on-faith',
+    family: 'votes',
+    rule: 'Evidence',
+    what: 'the evidence in a proposed block is not checked: a proposer convicts whom it likes',
+    file: 'packages/replica/src/proposer.ts',
+    find: '      if (fault !== null) return `evidence: ${fault}`;',
+    replace: '      if (fault === "") return "evidence";',
+    under: hostile('frame'),
+  },
+  {
+    id: 'votes/chain-not-signed',
+    family: 'votes',
+    rule: 'Votes: separated by chain',
+    what: 'the signed bytes of a vote do not name the chain: what a key signs for another network counts here',
+    file: 'packages/kernel/src/statements.ts',
+    find: "return encode(signed, { domain: 'quorate/statement/1', chainId, statement });",
+    replace: "return encode(signed, { domain: 'quorate/statement/1', chainId: chainId.slice(0, 0), statement });",
+    under: hostile('frame'),
+  },
+  {
+    id: 'votes/proposals-unchecked',
+    family: 'votes',
+    rule: 'S3, S4',
+    what: 'the signature on a proposal is not checked, and counts as the vote of its leader',
+    file: 'packages/simplex/src/notarize.ts',
+    find: '  if (invalid.includes(0)) {\n    round.tally.block(checked.vote);',
+    replace: '  if (invalid.length < 0) {\n    round.tally.block(checked.vote);',
+    and: [
+      {
+        file: 'packages/simplex/src/notarize.ts',
+        find: 'if (checked.misfit || invalid.length > 0) {',
+        replace: 'if (checked.misfit || invalid.some((index) => index > 0)) {',
+      },
+    ],
+    under: lying('scrawl'),
+  },
+  {
+    id: 'votes/both-counted',
+    family: 'votes',
+    rule: 'S4: one slot per signer and kind',
+    what: 'a second vote that contradicts the first takes its slot, and both are counted',
+    file: 'packages/simplex/src/tally.ts',
+    find: "    if (first !== undefined) {\n      return sameStatement(first.vote.statement, statement) ? REPEATED : { kind: 'conflict', first: first.vote };\n    }",
+    replace: '    if (first !== undefined && sameStatement(first.vote.statement, statement)) return REPEATED;',
+    and: [
+      {
+        file: 'packages/simplex/src/tally.ts',
+        find: '    if (held?.vote === vote) held.verified = true;',
+        replace:
+          '    for (const { votes } of this.#ballots) for (const one of votes) one.verified ||= one.vote === vote;',
+      },
+    ],
+    under: lying('waver'),
   },
 ];

@@ -34,9 +34,14 @@ export async function loadZoo(simulators) {
   });
 }
 
-/** Whether a run shows that something is wrong; one that has no end shows nothing. */
+/** Whether a run shows the bug that is hunted: one that has no end may have another reason, and is reported by itself. */
 function shows({ failure }) {
-  return failure !== null && failure !== 'hang';
+  return failure !== null && !hangs({ failure });
+}
+
+/** Whether a run had no end. */
+function hangs({ failure }) {
+  return failure === 'hang';
 }
 
 /** The options of a seed under the settings of a bug. */
@@ -61,7 +66,7 @@ export async function honestCampaign(simulators, { seeds, workers, under = {} },
         say(`  seed ${answer.seed}: ${failures.length} failed, ${sum.wasted} wasted`);
     };
     const options = optionsFor({ under });
-    const { answers, seconds } = await runSeeds(pool, {
+    const { answered, seconds } = await runSeeds(pool, {
       options,
       from: 1,
       count: seeds,
@@ -69,7 +74,7 @@ export async function honestCampaign(simulators, { seeds, workers, under = {} },
       workers,
       each,
     });
-    return { seeds: answers.length, failures, ...sum, seconds, coverage };
+    return { seeds: answered, failures, ...sum, seconds, coverage };
   } finally {
     await pool.close();
   }
@@ -86,20 +91,27 @@ export async function hunt(simulators, mutant, { seconds, workers, shrinks }) {
   const bug = { id: mutant.id, family: mutant.family, rare: mutant.rare ?? false };
   let tried = 0;
   let spent = 0;
+  /** What hung: a failure, whatever else the hunt finds. */
+  const hung = [];
+  const each = (answer) => {
+    if (hangs(answer)) hung.push(`seed ${answer.seed}`);
+  };
   try {
     for (let from = 1; spent < seconds; ) {
       const bounds = { options, from, count: 1_000_000, seconds: seconds - spent, workers };
-      const found = await runSeeds(pool, { ...bounds, stop: shows });
+      const found = await runSeeds(pool, { ...bounds, stop: shows, each });
       spent += found.seconds;
-      tried += found.answers.length;
-      const last = found.answers.at(-1);
+      tried += found.answered;
+      const { last } = found;
       if (last === undefined || !shows(last)) break;
       const without = await control.run({ kind: 'run', options: { ...options, seed: last.seed } });
+      if (hangs(without)) hung.push(`seed ${last.seed} without the bug`);
       if (without.failure === null) {
         const failing = { ...options, seed: last.seed };
         const shrunk = shrinks
           ? await pool.run({ kind: 'shrink', options: failing, bounds: SHRINK, hangMs: 180_000 })
           : null;
+        if (shrunk !== null && hangs(shrunk)) hung.push(`making seed ${last.seed} small`);
         const { seed, failure, detail, faults } = last;
         return {
           ...bug,
@@ -107,6 +119,7 @@ export async function hunt(simulators, mutant, { seconds, workers, shrinks }) {
           failure,
           detail,
           faults,
+          hung,
           seeds: tried,
           seconds: spent,
           shrunk: shrunk?.small ? shrunk : null,
@@ -114,7 +127,7 @@ export async function hunt(simulators, mutant, { seconds, workers, shrinks }) {
       }
       from = last.seed + 1; // it fails whatever the bug: it shows nothing
     }
-    return { ...bug, seed: null, failure: null, detail: null, seeds: tried, seconds: spent, shrunk: null };
+    return { ...bug, seed: null, failure: null, detail: null, hung, seeds: tried, seconds: spent, shrunk: null };
   } finally {
     await Promise.all([pool.close(), control.close()]);
   }
@@ -149,16 +162,24 @@ export async function rateOf(simulators, mutant, { seeds, seconds, workers }) {
   const pool = new Pool(await simulators.module(mutant.patches), workers);
   const control = new Pool(await simulators.module(mutant.and ?? []), 1);
   try {
-    const { answers } = await runSeeds(pool, { options, from: 1, count: seeds, seconds, workers });
-    const caught = [];
-    for (const answer of answers.filter(shows)) {
-      const without = await control.run({ kind: 'run', options: { ...options, seed: answer.seed } });
-      if (without.failure === null) caught.push(answer);
-    }
+    const failing = [];
+    const hung = [];
+    const each = ({ seed, failure }) => {
+      if (hangs({ failure })) hung.push(`seed ${seed}`);
+      else if (failure !== null) failing.push({ seed, failure });
+    };
+    const { answered } = await runSeeds(pool, { options, from: 1, count: seeds, seconds, workers, each });
+    let caught = 0;
     const classes = {};
-    for (const { failure } of caught) classes[failure] = (classes[failure] ?? 0) + 1;
-    const rate = answers.length === 0 ? 0 : caught.length / answers.length;
-    return { id: mutant.id, rare: mutant.rare ?? false, seeds: answers.length, caught: caught.length, rate, classes };
+    for (const { seed, failure } of failing) {
+      const without = await control.run({ kind: 'run', options: { ...options, seed } });
+      if (hangs(without)) hung.push(`seed ${seed} without the bug`);
+      if (without.failure !== null) continue;
+      caught++;
+      classes[failure] = (classes[failure] ?? 0) + 1;
+    }
+    const rate = answered === 0 ? 0 : caught / answered;
+    return { id: mutant.id, rare: mutant.rare ?? false, seeds: answered, caught, rate, classes, hung };
   } finally {
     await Promise.all([pool.close(), control.close()]);
   }

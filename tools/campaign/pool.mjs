@@ -3,7 +3,7 @@
 import { Worker } from 'node:worker_threads';
 
 const WORKER = new URL('./worker.mjs', import.meta.url);
-/** A run that takes longer than this shows nothing: its worker is ended. */
+/** A run that takes longer than this hangs, which is a failure of its own: its worker is ended. */
 const HANG_MS = 60_000;
 
 export class Pool {
@@ -71,13 +71,14 @@ export class Pool {
 
 /**
  * Runs seeds from `from` on until `stop` says so of an answer, `count` have run, or `seconds` are over. Calls `each` in the order of
- * the seeds. Gives the answers in that order, up to the one that stopped it.
+ * the seeds. Gives how many answered and the last answer; nobody here keeps the others, however many there are.
  */
 export async function runSeeds(pool, { options, from, count, seconds, workers, stop = () => false, each = () => {} }) {
   const started = performance.now();
   const isLate = () => (performance.now() - started) / 1000 >= seconds;
-  const answers = [];
   const running = new Map();
+  let answered = 0;
+  let last;
   let next = from;
   for (let seed = from; seed < from + count; seed++) {
     while (next < from + count && running.size < workers && !isLate()) {
@@ -87,9 +88,10 @@ export async function runSeeds(pool, { options, from, count, seconds, workers, s
     const answer = await running.get(seed);
     if (answer === undefined) break;
     running.delete(seed);
-    answers.push({ seed, ...answer });
-    each(answers.at(-1));
+    answered++;
+    last = { seed, ...answer };
+    each(last);
     if (stop(answer)) break;
   }
-  return { answers, seconds: (performance.now() - started) / 1000 };
+  return { answered, last, seconds: (performance.now() - started) / 1000 };
 }

@@ -175,13 +175,14 @@ export class Reader {
 
 /** What a writer that is lent out may grow to before it is let go. */
 const LENT_BYTES = 4096;
-let lentWriter: Writer | null = new Writer(LENT_BYTES);
+/** Writers at hand: as many as there ever were encodings inside each other. */
+const writers: Writer[] = [];
 
 /** Bytes of the lent writer that may be kept: larger ones as they are, since it is let go. */
 const keep = (bytes: Uint8Array): Uint8Array => (bytes.length > LENT_BYTES ? bytes : copyOf(bytes));
 
 /** Canonical bytes of `value`. `capacity` is a guess at their number that saves copying large values. */
-export function encode<T>(codec: Codec<T>, value: T, capacity = 0): Uint8Array {
+export function encode<T>(codec: Pick<Codec<T>, 'write'>, value: T, capacity = 0): Uint8Array {
   if (capacity <= LENT_BYTES) return withEncoding(codec, value, keep);
   const writer = new Writer(capacity);
   codec.write(writer, value);
@@ -190,14 +191,13 @@ export function encode<T>(codec: Codec<T>, value: T, capacity = 0): Uint8Array {
 
 /** What `use` makes of the canonical bytes of `value`. They are lent: `use` must not keep them. Spares the copy where bytes are only hashed. */
 export function withEncoding<T, U>(codec: Pick<Codec<T>, 'write'>, value: T, use: (bytes: Uint8Array) => U): U {
-  const writer = lentWriter ?? new Writer();
-  lentWriter = null; // `use` may want another one meanwhile
+  const writer = writers.pop() ?? new Writer(LENT_BYTES);
   try {
     writer.reset();
     codec.write(writer, value);
     return use(writer.finish());
   } finally {
-    lentWriter = writer.length > LENT_BYTES ? new Writer(LENT_BYTES) : writer;
+    if (writer.length <= LENT_BYTES) writers.push(writer);
   }
 }
 

@@ -85,7 +85,10 @@ export class BlockSync {
 
   /** Whether a peer that we have reason to believe claims to be far ahead of us. */
   get syncing(): boolean {
-    return this.#parts.peers.credibleHeight() >= this.#parts.store.finalizedHeight + FAR_BEHIND;
+    const { peers, store } = this.#parts;
+    const far = store.finalizedHeight + FAR_BEHIND;
+    // The greatest claim of all is found at once; whether it is credible takes sorting.
+    return peers.claimedHeight() >= far && peers.credibleHeight() >= far;
   }
 
   /** Something was finalized here, or the epoch changed. */

@@ -10,6 +10,7 @@ import {
   type TimerKey,
   type Transport,
   unreachable,
+  withEncoding,
 } from '@quorate/kernel';
 import type { Counters } from './counters.ts';
 import type { Dissemination } from './dissemination.ts';
@@ -135,8 +136,7 @@ export class Effects<M, R> {
 
   #send(to: readonly PeerId[], epoch: Epoch, message: M): void {
     const { messageCodec, transport, counters } = this.#parts;
-    const payload = encode(messageCodec, message);
-    const bytes = encode(envelopeCodec, { epoch, payload });
+    const bytes = withEncoding(messageCodec, message, (payload) => encode(envelopeCodec, { epoch, payload }));
     for (const peer of to) {
       if (transport.send(peer, 'votes', bytes)) counters.add('sent.votes', bytes.length);
       else counters.add('dropped.send');

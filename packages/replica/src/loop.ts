@@ -149,14 +149,15 @@ export class Loop<M, R> {
     for (;;) {
       const batch = this.#take();
       if (batch.length === 0) return;
+      const epoch = this.#epoch;
+      const engine = this.#engine;
       const entries: JournalEntry[] = [];
-      const effects: { readonly epoch: Epoch; readonly effect: Effect<M> }[] = [];
-      for (const { epoch, input } of batch) {
-        const engine = this.#engine;
-        if (engine === null || epoch !== this.#epoch) continue;
+      const effects: Effect<M>[] = [];
+      for (const { epoch: meant, input } of batch) {
+        if (engine === null || meant !== epoch) continue;
         const output = engine.step({ ...input, now: this.#parts.now() } as Input<M, R>);
         for (const record of output.persist) entries.push({ epoch, payload: encode(recordCodec, record) });
-        for (const effect of output.effects) effects.push({ epoch, effect });
+        for (const effect of output.effects) effects.push(effect);
       }
       counters.add('loop.batches');
       counters.add('loop.inputs', batch.length);
@@ -168,7 +169,7 @@ export class Loop<M, R> {
         counters.sample('fsync', this.#parts.now() - before);
       }
       if (this.#stopped) return;
-      for (const { epoch, effect } of effects) perform(epoch, effect);
+      for (const effect of effects) perform(epoch, effect);
       flush();
       if (journal.full) await this.#compact();
       if (this.#stopped) return;

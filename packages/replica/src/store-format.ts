@@ -32,6 +32,7 @@ import {
   type ValidatorUpdate,
   validatorSetCodec,
   validatorUpdatesCodec,
+  type Writer,
 } from '@quorate/kernel';
 import { finalityClaimCodec, MAX_CLAIM_HEADERS } from '@quorate/light';
 import type { FinalityProof } from './api.ts';
@@ -235,9 +236,8 @@ export const RECORD = {
 
 /** A write of `value` under `key`, encoded, with its checksum behind it. `size`: a guess at the bytes of large values. */
 export function record<T>(key: Uint8Array, codec: Codec<T>, value: T, size = 0): StoreWrite {
-  const sealed: Codec<T> = {
-    ...codec,
-    write: (to) => {
+  const sealed = {
+    write: (to: Writer) => {
       codec.write(to, value);
       to.u32(crc32(key, to.finish()));
     },

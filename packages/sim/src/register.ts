@@ -166,7 +166,7 @@ export class Register implements Application {
     const entry = readRegisterTransaction(tx);
     if (entry === null) return { kind: 'rejected', reason: 'not a transaction of the register' };
     const last = nonceOf(this.#content, entry.sender);
-    if (entry.nonce <= last) return { kind: 'rejected', reason: `nonce ${entry.nonce} was used` };
+    if (entry.nonce <= last) return { kind: 'rejected', reason: usedNonce(entry.nonce) };
     const { sender, expiry } = entry;
     const nonce = BigInt(entry.nonce);
     return { kind: 'admitted', sender, nonce, next: BigInt(last + 1), priority: BigInt(entry.priority), expiry };
@@ -307,6 +307,11 @@ export function readRegisterTransaction(tx: Uint8Array): Entry | null {
     if (isQuorateError(error)) return null;
     throw error;
   }
+}
+
+/** Why a transaction is refused whose nonce the state has used up. */
+export function usedNonce(nonce: number): string {
+  return `nonce ${nonce} was used`;
 }
 
 function nonceOf(content: Content, sender: string): number {

@@ -16,6 +16,7 @@ import { onCertificateVerified, receiveCertificate } from './certificates.ts';
 import { onConflictVerified, onVotesVerified, receiveVote } from './collect.ts';
 import { copyInto } from './copy.ts';
 import { finalize } from './finalize.ts';
+import { type Held, heldBy } from './held.ts';
 import { epochOfMessage, type SimplexMessage } from './messages.ts';
 import { considerProposal, onJudged, onProposalVerified, receiveJustification, receiveProposal } from './notarize.ts';
 import { nullify, retryNullify } from './nullify.ts';
@@ -34,6 +35,8 @@ export interface SimplexStatus extends EngineStatus {
   readonly refusals: readonly { readonly statement: Statement; readonly reason: string }[];
   /** Validators that were not heard for `skipTimeout`. */
   readonly silent: readonly number[];
+  /** How much it holds, counted when it is asked for. */
+  readonly held: Held;
 }
 
 /**
@@ -91,6 +94,9 @@ export class Simplex implements Engine<SimplexMessage, SimplexRecord> {
       silent: state.heard.flatMap((at, signer) =>
         signer !== state.self && state.now - at >= skipTimeout ? [signer] : [],
       ),
+      get held() {
+        return heldBy(state);
+      },
     };
   }
 

@@ -17,6 +17,13 @@ describe('S9: standstill', () => {
     expect(s.said('set standstill in 1000')).toBe(true);
   });
 
+  it('says everything again each time, whatever came since the last one (light seed 39, silent)', () => {
+    const s = new Script().start().receive('nullify', 1).ring('standstill');
+    expect(s.said('broadcast Nullification(1)')).toBe(true);
+    s.receive('nullify', 2).ring('standstill');
+    expect(s.said('broadcast Nullification(2)') && s.said('broadcast Nullification(1)')).toBe(true);
+  });
+
   it('starts counting again with every finalization', () => {
     const s = new Script().start();
     const first = s.timerAt('standstill') ?? 0;

@@ -19,6 +19,8 @@ export function standstill(state: State): void {
   if (state.standstillCursor >= all.length) state.standstillCursor = 0;
   const said = all.slice(state.standstillCursor, state.standstillCursor + MAX_MESSAGES);
   state.standstillCursor += said.length;
+  // What comes meanwhile makes the list longer: it must not keep the next one from the beginning.
+  if (state.standstillCursor >= all.length) state.standstillCursor = 0;
   for (const message of said) state.broadcast(message);
   repeatProposal(state);
   state.refetch();

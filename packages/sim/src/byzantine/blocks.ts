@@ -7,10 +7,10 @@ import { bodiesOf, type Outgoing, type Spoken, syncOf, votesOf } from './wire.ts
 // Ways to lie with blocks: those that are proposed and those that are handed to who catches up.
 
 /** Another block in place of a proposal of ours, the same one each time; `null` leaves it alone. */
-type Forge = (block: CarriedBlock) => CarriedBlock | null;
+export type Forge = (block: CarriedBlock) => CarriedBlock | null;
 
 /** Sends a forged proposal, with its body and a vote for it, to everybody for whom `deceives` holds. */
-function forging({ genesis, vote }: Means, forge: Forge, deceives: (to: PeerId) => boolean): Behaviour {
+export function forging({ genesis, vote }: Means, forge: Forge, deceives: (to: PeerId) => boolean): Behaviour {
   const forged = new Map<Digest, CarriedBlock>();
   const nameOf = (header: Header): Digest => headerDigest(sha256, genesis.chainId, header);
   const onBodies = (outgoing: Outgoing, { message }: Extract<Spoken, { traffic: 'bodies' }>): readonly Outgoing[] => {

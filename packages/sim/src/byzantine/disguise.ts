@@ -1,28 +1,43 @@
 import {
   type Clock,
+  type Epoch,
   type Genesis,
   type PeerId,
   type Ports,
   type SecretKey,
+  type SignatureSuite,
   type Signer,
   type Statement,
   signedBytes,
   type Transport,
+  type Validator,
   type Vote,
 } from '@quorate/kernel';
 import type { Guise } from '../cluster/member.ts';
-import type { Stream } from '../random.ts';
-import { type Outgoing, read, type Spoken } from './wire.ts';
+import { Lots } from './lots.ts';
+import { type Outgoing, read, type Spoken, subjectOf } from './wire.ts';
 
-/** What a breaker of the rules has at hand. */
-export interface Means {
+/** What is the same for all who break the rules in one run. */
+export interface Conspiracy {
   readonly genesis: Genesis;
-  readonly self: PeerId;
-  readonly secret: SecretKey;
-  readonly stream: Stream;
-  readonly clock: Clock;
+  readonly suite: SignatureSuite;
   /** Everybody's node key. */
   readonly peers: readonly PeerId[];
+  /** Who votes in an epoch, in the order of bitmaps; empty while nobody knows. */
+  members(epoch: Epoch): readonly Validator[];
+  /** Voting keys of all who break the rules. */
+  accomplices(): readonly SecretKey[];
+  /** What a key, of anybody, signs for another network on which its owner votes too; null for a key that nobody holds. */
+  abroad(publicKey: Uint8Array, statement: Statement): Uint8Array | null;
+}
+
+/** What a breaker of the rules has at hand. */
+export interface Means extends Conspiracy {
+  readonly self: PeerId;
+  readonly secret: SecretKey;
+  /** Begins anew with each message: see {@link Lots}. What is drawn before the first one holds for a whole life. */
+  readonly stream: Lots;
+  readonly clock: Clock;
   /** Signs anything, without a gate. */
   vote(statement: Statement, signer: number): Vote;
 }
@@ -48,27 +63,40 @@ export function rawSigner(genesis: Genesis, secret: SecretKey): Signer {
   };
 }
 
-/** The honest replica of a validator inside a wire and a signer that are not: a decorator, so the replica itself stays as it is. */
+/**
+ * The honest replica of a validator inside a wire and a signer that are not: a decorator, so the replica itself stays as it is. `seed`
+ * and `name`, the validator's, are what its lies are drawn from.
+ */
 export function disguise(
   strategy: Strategy,
-  { genesis, peers, stream }: Pick<Means, 'genesis' | 'peers' | 'stream'>,
+  conspiracy: Conspiracy,
+  { seed, name }: { readonly seed: number; readonly name: string },
 ): Guise {
+  const { genesis } = conspiracy;
+  let lives = 0;
   return (ports, secret) => {
     const { clock, transport } = ports;
+    const lots = new Lots(seed, `byzantine/${name}/${lives++}`);
     const vote = (statement: Statement, signer: number): Vote => {
       return { statement, signer, signature: secret.sign(signedBytes(genesis.chainId, statement)) };
     };
-    const behave = strategy({ genesis, self: transport.self, secret, stream, clock, peers, vote });
-    return { ...ports, signer: rawSigner(genesis, secret), transport: bent(transport, behave, clock) };
+    const behave = strategy({ ...conspiracy, self: transport.self, secret, stream: lots, clock, vote });
+    return { ...ports, signer: rawSigner(genesis, secret), transport: bent(transport, behave, { clock, lots }) };
   };
 }
 
-function bent(transport: Transport, behave: Behaviour, clock: Clock): Transport {
+function bent(
+  transport: Transport,
+  behave: Behaviour,
+  { clock, lots }: { readonly clock: Clock; readonly lots: Lots },
+): Transport {
   return {
     self: transport.self,
     start: (events) => transport.start(events),
     send: (to, traffic, bytes) => {
-      for (const { after = 0, ...message } of behave({ to, traffic, bytes }, read(traffic, bytes))) {
+      const spoken = read(traffic, bytes);
+      lots.about(subjectOf({ to, traffic, bytes }, spoken));
+      for (const { after = 0, ...message } of behave({ to, traffic, bytes }, spoken)) {
         if (after > 0) clock.after(after, () => transport.send(message.to, message.traffic, message.bytes));
         else transport.send(message.to, message.traffic, message.bytes);
       }

@@ -39,6 +39,8 @@ export interface ChainParts {
   readonly report: Report;
   /** Whether a client offered this transaction; absent: everything may be in a block. */
   readonly offered?: (id: string) => boolean;
+  /** The latest time, Unix ms, that a block may carry which these voters made final by now; absent: any. */
+  readonly latestTime?: (voters: Membership) => number;
 }
 
 /**
@@ -116,6 +118,10 @@ export class Chain {
     const { header, digest, body, receipts } = block;
     const { height, epoch } = header;
     const parent = this.#links.get(height - 1);
+    const voters = this.setOf(epoch);
+    const latest = voters === null ? Number.POSITIVE_INFINITY : (this.#parts.latestTime?.(voters) ?? header.time);
+    if (header.time > latest)
+      report('time', `${by}: height ${height} is ${Math.ceil(header.time - latest)} ms later than any clock allows`);
     const { epochLength } = genesis.consensus;
     const own = Math.ceil(height / epochLength) - 1;
     if (epoch !== own) report('validity', `${by} has a block of epoch ${epoch} at height ${height}`);

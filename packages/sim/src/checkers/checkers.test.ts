@@ -17,7 +17,7 @@ import { Checkers } from './checkers.ts';
 import { Membership } from './sets.ts';
 import { Temperature } from './temperature.ts';
 
-const MEMORY = { mempoolBytes: 1000, mempoolTransactions: 10, samples: 5, counters: 3 };
+const MEMORY = { mempoolBytes: 1000, mempoolTransactions: 10, samples: 5, voters: 4, counters: 3 };
 
 function checkers(): Checkers {
   const made = new Checkers();
@@ -320,6 +320,31 @@ describe('the checkers of resources and of progress', () => {
     ]);
     all.memory?.measure('n1', { mempool: { transactions: 10, bytes: 1000 }, samples: {}, counters: {} });
     expect(all.violations).toHaveLength(4);
+  });
+
+  it('memory: an engine that holds what it should have let go', () => {
+    const all = checkers();
+    const idle = { mempool: { transactions: 0, bytes: 0 }, samples: {}, counters: {} };
+    const held = { rounds: 72, votesAhead: 64, blocks: 8192, fetches: 1024, requests: 200, stale: 0 };
+    const engine = {
+      ...{ epoch: 0, view: 10, leader: 0, finalizedHeight: 4, finalizedView: 5, viewsSinceFinalized: 4 },
+      ...{ nullifiedViews: 0, dropped: {}, refusals: [], silent: [] },
+    };
+    const measure = (change: Partial<typeof held>): void =>
+      all.memory?.measure('n0', { ...idle, engine: { ...engine, held: { ...held, ...change } } as typeof engine });
+    measure({});
+    expect(all.violations).toEqual([]);
+    for (const name of ['rounds', 'votesAhead', 'blocks', 'fetches', 'requests', 'stale'] as const) {
+      measure({ [name]: name === 'requests' ? 10_000 : held[name] + 1 });
+    }
+    expect(all.violations.map((violation) => /^memory: n0 has \d+ (.*), at most/.exec(violation)?.[1])).toEqual([
+      'rounds',
+      'views between its own and the farthest vote',
+      'blocks above the floor',
+      'blocks asked for',
+      'requests in flight',
+      'rounds, fetches and requests below the floor',
+    ]);
   });
 
   it('halt: a replica that stopped for no reason', () => {

@@ -1,8 +1,11 @@
 import type { Digest, Genesis, Height, SignatureSuite, Signer, SignOutcome, Statement } from '@quorate/kernel';
 import { toHex } from '@quorate/kernel';
 import type { FinalizedBlock, ReplicaStatus, SettledStatus } from '@quorate/replica';
+import { Answers, type Offer } from './answers.ts';
 import { Chain } from './chain.ts';
+import { type Contradiction, Contradictions, contradict } from './contradictions.ts';
 import { Memory, type MemoryBounds } from './memory.ts';
+import type { Membership } from './sets.ts';
 
 /** Something that must never happen, and did. */
 export class Violation extends Error {
@@ -14,12 +17,12 @@ interface Seen {
   readonly by: string;
 }
 
-/** What somebody was told of a transaction. */
-interface Told {
-  readonly by: string;
-  readonly height: Height;
-  readonly index: number;
-  readonly code: number;
+/** What a member lost. */
+export interface Loss {
+  /** Its blocks, or the state of its application. */
+  readonly chain: boolean;
+  /** The journal of its engine. */
+  readonly journal: boolean;
 }
 
 /** What the content of blocks is checked against. */
@@ -29,6 +32,8 @@ export interface ChainContext {
   /** Whether blocks may hold only what {@link Checkers.offer} heard of. */
   readonly offeredOnly: boolean;
   readonly memory: MemoryBounds;
+  /** The latest time, Unix ms, that a block may carry which these voters made final by now; absent: any. */
+  readonly latestTime?: (voters: Membership) => number;
 }
 
 /**
@@ -40,19 +45,25 @@ export class Checkers {
   readonly #roots = new Map<Height, Seen>();
   readonly #asked = new Map<string, Map<string, Statement>>();
   readonly #signed = new Map<string, Map<string, Statement>>();
+  /** Statements that left a gate, by member. */
+  readonly #releasedBy = new Set<string>();
+  /** How far each member raised the floor of its gate, below which it remembers nothing. */
+  readonly #floors = new Map<string, { readonly epoch: number; readonly view: number }>();
   readonly #acknowledged = new Map<Digest, { readonly height: Height; readonly by: string }>();
   readonly #violations: string[] = [];
-  readonly #told: (Told & { readonly id: Digest })[] = [];
-  readonly #reads: { readonly by: string; readonly sender: string; readonly height: Height; readonly value: string }[] =
-    [];
-  readonly #offers = new Map<Digest, Height>();
+  readonly #answers = new Answers({
+    report: (checker, sentence) => this.violate(checker, sentence),
+    committed: (height) => this.#roots.has(height),
+  });
   readonly #highest = new Map<string, Height>();
-  #known: Height = 0;
   #top: Height = 0;
   /** What replicas may hold; null until {@link watchChain}. */
   memory: Memory | null = null;
   /** The log as replicas give it out; null until {@link watchChain}. */
   chain: Chain | null = null;
+
+  /** Contradicting votes that members were handed; null until {@link watchChain}. */
+  contradictions: Contradictions | null = null;
 
   /** What was violated so far. */
   get violations(): readonly string[] {
@@ -69,30 +80,45 @@ export class Checkers {
   }
 
   /** From now on the content of blocks, certificates, receipts and the memory of replicas are checked too. */
-  watchChain({ genesis, suite, offeredOnly, memory }: ChainContext): void {
-    const offered = (id: Digest): boolean => !offeredOnly || this.#offers.has(id);
+  watchChain({ genesis, suite, offeredOnly, memory, latestTime }: ChainContext): void {
+    const offered = (id: Digest): boolean => !offeredOnly || this.#answers.offered(id);
     const report = (checker: string, sentence: string): void => this.violate(checker, sentence);
-    this.chain = new Chain({ genesis, suite, report, offered });
+    this.chain = new Chain({ genesis, suite, report, offered, ...(latestTime === undefined ? {} : { latestTime }) });
     this.memory = new Memory(memory, report);
+    const setOf = (epoch: number): Membership | null => this.chain?.setOf(epoch) ?? null;
+    this.contradictions = new Contradictions({ chainId: genesis.chainId, suite, setOf });
   }
 
   /** A block that a replica gave out as final and executed. */
   observe(by: string, block: FinalizedBlock): void {
     this.finalized(by, block.header.height, block.digest);
     this.#highest.set(by, Math.max(this.#highest.get(by) ?? 0, block.header.height));
+    this.#answers.shows(by, block.header.height);
     this.chain?.observe(by, block);
   }
 
   /** A replica runs again: what it gave out before is still there. */
   restarted(by: string, height: Height): void {
     const before = this.#highest.get(by) ?? 0;
+    this.#answers.begins(by);
     if (height < before) this.violate('durability', `${by} gave out height ${before} and came back at ${height}`);
   }
 
-  /** A member lost its disk: nothing that it said before is expected of it. */
-  forget(by: string): void {
-    this.#highest.delete(by);
-    for (const place of [...this.#asked.keys()]) if (place.startsWith(`${by}/`)) this.#asked.delete(place);
+  /**
+   * A member lost what it needs to stand by what it said before. Without its chain it may come back with less than it gave out; without
+   * its journal its engine may ask for anything, but for what contradicts a vote that its gate released and still remembers.
+   */
+  forget(by: string, { chain, journal }: Loss = { chain: true, journal: true }): void {
+    if (chain) this.#highest.delete(by);
+    if (!journal) return;
+    const floor = this.#floors.get(by);
+    for (const [place, statements] of this.#asked) {
+      if (!place.startsWith(`${by}/`)) continue;
+      for (const [name, { epoch, view }] of statements) {
+        const isAbove = floor === undefined || epoch > floor.epoch || (epoch === floor.epoch && view > floor.view);
+        if (!isAbove || !this.#releasedBy.has(`${by} ${name}`)) statements.delete(name);
+      }
+    }
   }
 
   /** What a replica says of itself, now and then. */
@@ -110,57 +136,39 @@ export class Checkers {
     if (!dishonest.has(key)) this.violate('accountability', `${by} has evidence against ${key}, who is honest`);
   }
 
+  /** A replica holds no evidence against a key, though it was handed these votes long ago. */
+  unaccused(by: string, { key, epoch, view }: Contradiction): void {
+    const where = `view ${view} of epoch ${epoch}`;
+    this.violate(
+      'missing evidence',
+      `${by} has none against ${key}, which contradicted itself before its eyes in ${where}`,
+    );
+  }
+
   /** A client offers a transaction: whatever it knows to be final by now comes before it. */
-  offer(id: Digest): void {
-    if (!this.#offers.has(id)) this.#offers.set(id, this.#known);
+  offer(id: Digest, offer: Offer | null = null): void {
+    this.#answers.offer(id, offer);
   }
 
   /** A client was told what became of its transaction. */
   settled(by: string, id: Digest, status: SettledStatus): void {
-    if (status.kind !== 'final') return;
-    this.acknowledge(by, id, status.height);
-    this.#known = Math.max(this.#known, status.height);
-    this.#told.push({ by, id, height: status.height, index: status.index, code: status.receipt.code });
+    if (status.kind === 'final') this.acknowledge(by, id, status.height);
+    this.#answers.settled(by, id, status);
   }
 
-  /** A client read the value of a sender at a height. */
-  read(by: string, sender: string, height: Height, value: string): void {
-    this.#reads.push({ by, sender, height, value });
+  /** Highest height that a node showed anybody in its present life: what a reader asks for from now on is no older. */
+  shownBy(by: string): Height {
+    return this.#answers.shownBy(by);
+  }
+
+  /** A client read the value of a sender at a height; it asked when the node had shown `floor`. */
+  read(by: string, sender: string, height: Height, value: string, floor: Height = 0): void {
+    this.#answers.read({ by, sender, height, value }, floor);
   }
 
   /** Once at the end: what clients were told agrees with the log, and nothing overtook what was known before. */
   checkTold(): void {
-    const { chain } = this;
-    if (chain === null) return;
-    for (const { by, id, height, index, code } of this.#told) {
-      if (height > chain.height) continue;
-      const place = chain.placeOf(id);
-      if (place === null)
-        this.violate('durability', `${by} called ${id} final at height ${height}: the log has it nowhere`);
-      else if (place.height !== height || place.index !== index || place.code !== code) {
-        const there = `${place.height}/${place.index} with code ${place.code}`;
-        this.violate(
-          'linearizability',
-          `${by} told of ${id} at ${height}/${index} with code ${code}, the log has ${there}`,
-        );
-      }
-    }
-    for (const { by, sender, height, value } of this.#reads) {
-      if (height > chain.height) continue;
-      const right = chain.model.valueAt(sender, height);
-      if (right !== value) {
-        this.violate('linearizability', `${by} reads "${value}" for ${sender} at height ${height}, not "${right}"`);
-      }
-    }
-    for (const [id, known] of this.#offers) {
-      const place = chain.placeOf(id);
-      if (place !== null && place.height <= known) {
-        this.violate(
-          'linearizability',
-          `${id} was offered after height ${known} was known and is at height ${place.height}`,
-        );
-      }
-    }
+    if (this.chain !== null) this.#answers.check(this.chain);
   }
 
   /** Agreement: one block per height, for everybody and for ever. */
@@ -202,13 +210,24 @@ export class Checkers {
     const sign = async (statements: readonly Statement[]): Promise<SignOutcome[]> => {
       for (const statement of statements) this.asked(by, statement);
       const outcomes = await signer.sign(statements);
-      for (const outcome of outcomes)
-        if (outcome.kind === 'signed') this.released(by, signer.publicKey, outcome.statement);
+      for (const outcome of outcomes) {
+        if (outcome.kind !== 'signed') continue;
+        this.#releasedBy.add(`${by} ${JSON.stringify(outcome.statement)}`);
+        this.released(by, signer.publicKey, outcome.statement);
+      }
       return outcomes;
+    };
+    const raiseFloor: Signer['raiseFloor'] = (epoch, view) => {
+      const before = this.#floors.get(by);
+      if (before === undefined || epoch > before.epoch || (epoch === before.epoch && view > before.view)) {
+        this.#floors.set(by, { epoch, view });
+      }
+      return signer.raiseFloor(epoch, view);
     };
     return new Proxy(signer, {
       get: (target, property) => {
         if (property === 'sign') return sign;
+        if (property === 'raiseFloor') return raiseFloor;
         const value: unknown = Reflect.get(target, property, target);
         return typeof value === 'function' ? value.bind(target) : value;
       },
@@ -262,10 +281,4 @@ export class Checkers {
   violate(checker: string, sentence: string): void {
     this.#violations.push(`${checker}: ${sentence}`);
   }
-}
-
-/** Whether no correct validator signs both of two statements of one view. */
-function contradict(one: Statement, other: Statement): boolean {
-  const kinds = [one.kind, other.kind].sort().join();
-  return kinds === 'finalize,nullify' || (one.kind === other.kind && JSON.stringify(one) !== JSON.stringify(other));
 }

@@ -49,6 +49,11 @@ export class RegisterModel {
     return { codes, updates };
   }
 
+  /** The last nonce of a sender that took effect; 0 for none. */
+  nonceOf(sender: string): number {
+    return this.#values.get(sender)?.nonce ?? 0;
+  }
+
   /** What a reader of `sender` at a height must see. */
   valueAt(sender: string, height: number): string {
     let value = '';

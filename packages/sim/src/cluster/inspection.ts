@@ -1,7 +1,10 @@
-import { type Digest, type Height, isQuorateError, toHex } from '@quorate/kernel';
+import { type Digest, type Height, isQuorateError, type PeerId, type Traffic, toHex } from '@quorate/kernel';
 import type { Replica } from '@quorate/replica';
+import { read } from '../byzantine/wire.ts';
 import type { Checkers } from '../checkers/checkers.ts';
+import type { Cluster } from '../cluster.ts';
 import { keptFrom } from './booting.ts';
+import { answerOf, type Member } from './member.ts';
 
 /** A replica that runs and keeps the rules. */
 export interface Witness {
@@ -9,6 +12,66 @@ export interface Witness {
   readonly replica: Replica;
   /** Asks without leaving a trace. */
   ask<T>(question: () => T): T;
+}
+
+/** Virtual ms after which a contradiction that a replica was handed is evidence: verified, written, and past any pause of its process. */
+const REPORTED = 3000;
+
+/** Hears what breakers of the rules vote, as it is handed to those who keep them. Call it before any machine starts. */
+export function hearVotes(cluster: Cluster): void {
+  const { network, world, checkers } = cluster;
+  const port = network.port.bind(network);
+  const memberOf = (peer: PeerId): Member | undefined => cluster.members.find((member) => member.peer === peer);
+  network.port = (life, peer) => {
+    const transport = port(life, peer);
+    const member = memberOf(peer);
+    if (member === undefined || !cluster.isHonest(member)) return transport;
+    const { name, machine } = member;
+    const hear = (from: PeerId, traffic: Traffic, bytes: Uint8Array): void => {
+      const { contradictions } = checkers;
+      if (traffic !== 'votes' || contradictions === null) return;
+      const source = memberOf(from);
+      const spoken = source !== undefined && cluster.isHonest(source) ? null : read(traffic, bytes);
+      if (
+        spoken?.traffic !== 'votes' ||
+        spoken.message.kind !== 'vote' ||
+        spoken.epoch !== spoken.message.vote.statement.epoch
+      ) {
+        contradictions.interrupted(name);
+        return;
+      }
+      const delivery = { to: name, life: machine.lives, at: world.elapsed, vote: spoken.message.vote };
+      contradictions.hear(delivery, from, () => answerOf(member, (replica) => replica.status().engine));
+    };
+    return {
+      ...transport,
+      start: (events) =>
+        transport.start({
+          message: (from, traffic, bytes) => {
+            hear(from, traffic, bytes);
+            events.message(from, traffic, bytes);
+          },
+          peers: (connected) => events.peers(connected),
+        }),
+    };
+  };
+}
+
+/** Once at the end: whoever was handed contradicting votes in its present life, and could write them down, names their key as evidence. */
+export function demandEvidence(cluster: Cluster): void {
+  const { world, checkers, members } = cluster;
+  for (const member of members) {
+    const { name, machine } = member;
+    if (!cluster.isHonest(member) || machine.disk.slowness > 1) continue;
+    const evidence = answerOf(member, (replica) => replica.evidence(1000));
+    if (evidence === null || machine.program?.halted !== null) continue;
+    const accused = new Set(evidence.map(({ offender }) => toHex(offender)));
+    const seen = checkers.contradictions?.seenBy(name) ?? [];
+    const missing = seen.find(
+      ({ key, life, at }) => life === machine.lives && at + REPORTED <= world.elapsed && !accused.has(key),
+    );
+    if (missing !== undefined) checkers.unaccused(name, missing);
+  }
 }
 
 /** Heights below the top whose proofs are asked for. */

@@ -22,6 +22,8 @@ export interface LightFaults {
 }
 
 export interface Crash {
+  /** Which of the planned ones it is. */
+  readonly index: number;
   readonly node: number;
   readonly at: number;
   readonly down: number;
@@ -90,7 +92,7 @@ export class FaultPlan {
     if (choice === null) return null;
     const node = integer(choice, 'node');
     if (choice.kind !== 'crash' || node >= this.#nodes) misunderstood('crash', choice);
-    return { node, at: integer(choice, 'at'), down: integer(choice, 'down') };
+    return { index, node, at: integer(choice, 'at'), down: integer(choice, 'down') };
   }
 
   #cut(index: number, end: number): Cut | null {

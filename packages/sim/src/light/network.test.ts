@@ -130,6 +130,35 @@ describe('engines alone', () => {
     expect(network.watch.violations).toEqual([]);
   });
 
+  it('draw the lies about a view from nothing but the seed', () => {
+    const drawn = (decisions?: Decisions) => {
+      const lies = new Map<number, number[]>();
+      const attack: Attack<SimplexMessage> = (port, effects) => {
+        for (const effect of effects) {
+          port.perform(effect);
+          if (effect.kind !== 'sign') continue;
+          const { view } = effect.statement;
+          lies.set(view, [...(lies.get(view) ?? []), port.draw(view)]);
+        }
+      };
+      const byzantine = new Map([[1, attack]]);
+      const options = { ...optionsOf(1), faults: everything, byzantine };
+      const network = run({ ...options, ...(decisions === undefined ? {} : { decisions }) });
+      return { lies, decisions: network.decisions.taken };
+    };
+    const all = drawn();
+    const none = drawn(Decisions.listed([]));
+    expect(all.decisions.length).toBeGreaterThan(10);
+    let compared = 0;
+    for (const [view, lies] of none.lies) {
+      const shared = Math.min(lies.length, all.lies.get(view)?.length ?? 0);
+      expect(lies.slice(0, shared)).toEqual(all.lies.get(view)?.slice(0, shared) ?? []);
+      compared += shared;
+    }
+    expect(compared).toBeGreaterThan(20);
+    expect(new Set([...none.lies.values()].flat()).size).toBeGreaterThan(compared);
+  });
+
   it('stand still while no side of a cut has a quorum, and go on after it', () => {
     const cut = {
       domain: 'partition',

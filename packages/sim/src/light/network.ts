@@ -18,10 +18,10 @@ import { digestText } from '../random.ts';
 import { Archive } from './archive.ts';
 import { blockFor, engineFor } from './building.ts';
 import { BEGINNING, type Committee, LIGHT_CHAIN, signerOf } from './committee.ts';
-import { type Cut, FaultPlan } from './faults.ts';
+import { type Crash, type Cut, FaultPlan } from './faults.ts';
 import { type AnyInput, EVENT, KINDS, type Parcel, PLACE } from './happenings.ts';
 import { Links } from './links.ts';
-import { drawAt, quickHash, RunningHash, wordOf } from './mixing.ts';
+import { drawAt, mix, quickHash, RunningHash, wordOf } from './mixing.ts';
 import { LightNode } from './node.ts';
 import type { LightOptions, Route } from './options.ts';
 import type { Attack, AttackPort, LightProtocol } from './protocol.ts';
@@ -108,8 +108,7 @@ export class LightNetwork<M, R> {
       if (options.absent?.includes(node.signer)) node.up = false;
       else this.#schedule(0, EVENT.start, node.place, 0, null);
     }
-    for (const crash of this.#plan?.crashes ?? [])
-      this.#schedule(crash.at * 1000, EVENT.crash, crash.node, crash.down, null);
+    for (const crash of this.#plan?.crashes ?? []) this.#schedule(crash.at * 1000, EVENT.crash, crash.node, 0, crash);
     for (const cut of this.#plan?.cuts ?? []) {
       this.#schedule(cut.at * 1000, EVENT.cut, 0, 0, cut);
       this.#schedule((cut.at + cut.ms) * 1000, EVENT.heal, 0, 0, cut);
@@ -211,7 +210,7 @@ export class LightNetwork<M, R> {
         if (node.life === number) this.#step(node, { ...(object as AnyInput), now: this.#nowMs });
         return;
       case EVENT.crash:
-        this.#crash(node, number);
+        this.#crash(node, object as Crash);
         return;
       case EVENT.restart:
         this.#restart(node);
@@ -247,9 +246,9 @@ export class LightNetwork<M, R> {
     this.#step(node, { kind: 'peers', now: this.#nowMs, connected });
   }
 
-  #crash(node: LightNode, down: number): void {
+  #crash(node: LightNode, { index, down }: Crash): void {
     if (!node.up) return;
-    node.lose(drawAt(this.options.seed, digestText('prefix'), node.place + 1024 * node.life));
+    node.lose(drawAt(this.options.seed, digestText('prefix'), index));
     this.#schedule(this.#micros + down * 1000, EVENT.restart, node.place, 0, null);
     for (const other of this.nodes) if (other.up) this.#tellPeers(other);
   }
@@ -323,7 +322,11 @@ export class LightNetwork<M, R> {
         if (!valid) this.#bad.add(block.ref.digest);
         return block.ref.digest;
       },
-      draw: () => drawAt(this.options.seed, digestText('byzantine') ^ self.place, this.#steps + this.#links.messages),
+      draw: (view) => {
+        const index = self.lies.get(view) ?? 0;
+        self.lies.set(view, index + 1);
+        return drawAt(this.options.seed, mix(digestText('byzantine') ^ self.place, view), index);
+      },
     };
   }
 

@@ -8,6 +8,7 @@ import type {
   Output,
   SignerIndex,
   TimerKey,
+  View,
 } from '@quorate/kernel';
 
 /** What an engine asked to be written, with the effects that wait for it. */
@@ -45,6 +46,8 @@ export class LightNode {
   sinceCheckpoint = 0;
   /** Blocks this node began to build: tells its blocks of one view apart. */
   built = 0;
+  /** What a breaker of the rules has drawn so far, by view. */
+  readonly lies = new Map<View, number>();
 
   constructor(place: number, signer: SignerIndex, honest: boolean, engine: Engine<unknown, unknown>, floor: Block) {
     this.place = place;

@@ -29,8 +29,8 @@ export interface AttackPort<M> {
   join(signatures: readonly Uint8Array[]): Uint8Array;
   /** A block of which everybody who hears will find the body; `valid: false` for one that no application accepts. */
   block(header: Header, valid: boolean): Digest;
-  /** Uniform in [0, 1), by counter. */
-  draw(): number;
+  /** Uniform in [0, 1): the next of those about a view, so that what happens in one view moves no draw about another. */
+  draw(view: View): number;
 }
 
 /** A Byzantine validator: an honest engine whose effects somebody else carries out. It may add, drop and change them. */

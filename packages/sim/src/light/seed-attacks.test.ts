@@ -29,6 +29,10 @@ describe('attacks on engines alone', () => {
     ['impersonate', /BLAMES .*sent a vote of validator \d+, which it is not/],
     ['garble', /BLAMES .*with a bad signature/],
     ['bypass', /BLAMES .*justified its proposal in view \d+ badly/],
+    ['scrawl', /BLAMES .*signed its proposal in view \d+ badly/],
+    ['usurp', /BLAMES .*proposed in view \d+, which validator \d+ leads/],
+    ['waver', /EVIDENCE: conflicting-notarize/],
+    ['waver', /EVIDENCE: conflicting-finalize/],
     ['twins', /EVIDENCE/],
     ['equivocate', /EVIDENCE/],
   ])('%s is noticed: %s', (attack, notice) => {

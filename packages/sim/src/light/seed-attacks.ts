@@ -19,7 +19,7 @@ import type { Attack, AttackPort } from './protocol.ts';
 type Port = AttackPort<SimplexMessage>;
 type Sent = Extract<Effect<SimplexMessage>, { kind: 'broadcast' }>;
 
-/** A whole number below `below`, the `which`-th that follows from one draw: a port draws once per step. */
+/** A whole number below `below`, the `which`-th that follows from one draw. */
 function pick(drawn: number, which: number, below: number): number {
   return (mix(Math.floor(drawn * 0x1_0000_0000), which) >>> 0) % below;
 }
@@ -31,11 +31,28 @@ function tell(port: Port, message: SimplexMessage, isTold: (place: number) => bo
 /** Does what an honest engine asks for; `instead` takes over what it broadcasts, and says whether it did. */
 function onBroadcast(instead: (port: Port, effect: Sent, drawn: number) => boolean): Attack<SimplexMessage> {
   return (port, effects) => {
-    effects.forEach((effect, index) => {
-      const drawn = pick(port.draw(), index, 0x1_0000_0000) / 0x1_0000_0000;
-      if (effect.kind !== 'broadcast' || !instead(port, effect, drawn)) port.perform(effect);
-    });
+    for (const effect of effects) {
+      if (effect.kind !== 'broadcast' || !instead(port, effect, port.draw(viewOf(effect.message))))
+        port.perform(effect);
+    }
   };
+}
+
+/** The view that a message is about. */
+function viewOf(message: SimplexMessage): View {
+  switch (message.kind) {
+    case 'proposal':
+      return message.header.view;
+    case 'vote':
+      return message.vote.statement.view;
+    case 'certificate':
+      return message.certificate.statement.view;
+    case 'want':
+      return message.certificates[0]?.view ?? 0;
+    case 'wantJustification':
+    case 'justification':
+      return message.view;
+  }
 }
 
 function changed(statement: Statement, form: number): Statement {
@@ -98,10 +115,58 @@ const impersonate = onBroadcast((port, { message }, drawn) => {
 const garble = onBroadcast((port, effect, drawn) => {
   const { message } = effect;
   if (message.kind !== 'vote' || drawn > 0.5) return false;
-  const isSpoilt = (place: number): boolean => pick(drawn, 10 + place, 2) === 0;
-  const signature = message.vote.signature.map((byte, at) => (at === pick(drawn, 1, 8) ? byte ^ 255 : byte));
-  tell(port, { kind: 'vote', vote: { ...message.vote, signature } }, isSpoilt);
-  tell(port, message, (place) => !isSpoilt(place));
+  const signature = spoilt(message.vote.signature, drawn);
+  tellTwo(port, [{ kind: 'vote', vote: { ...message.vote, signature } }, message], drawn);
+  return true;
+});
+
+function spoilt(signature: Uint8Array, drawn: number): Uint8Array {
+  return signature.map((byte, at) => (at === pick(drawn, 1, 8) ? byte ^ 255 : byte));
+}
+
+/** One message to half of the others, another to the rest. */
+function tellTwo(port: Port, [one, other]: readonly [SimplexMessage, SimplexMessage], drawn: number): void {
+  const isFirst = (place: number): boolean => pick(drawn, 10 + place, 2) === 0;
+  tell(port, one, isFirst);
+  tell(port, other, (place) => !isFirst(place));
+}
+
+/** Signs its own proposals badly, for some of the others or for all. */
+const scrawl = onBroadcast((port, { message }, drawn) => {
+  if (message.kind !== 'proposal' || drawn > 0.7) return false;
+  const bad = { ...message, signature: spoilt(message.signature, drawn) };
+  tellTwo(port, [bad, pick(drawn, 2, 2) === 0 ? bad : message], drawn);
+  return true;
+});
+
+/** Views ahead of its own for which an usurper proposes. */
+const AHEAD = 8;
+
+/** Proposes nothing in its own views and badly signed blocks in those of others, before they do. */
+const usurp = onBroadcast((port, { message }, drawn) => {
+  if (message.kind === 'proposal') return true;
+  if (message.kind !== 'vote') return false;
+  const { header, ref } = port.self.floor;
+  const { view, epoch } = message.vote.statement;
+  const signature = spoilt(message.vote.signature, drawn);
+  const next = { ...header, epoch, height: header.height + 1, parentView: ref.view, parentDigest: ref.digest };
+  const unjustified = { ...next, justificationDigest: justificationDigest(quickHash, []) };
+  for (let ahead = 0; ahead <= AHEAD; ahead++) {
+    const proposal = { ...unjustified, view: view + ahead };
+    tell(port, { kind: 'proposal', header: proposal, signature, justification: [] }, () => true);
+  }
+  return false;
+});
+
+/** Votes for something, for something else, and for the first again. */
+const waver = onBroadcast((port, { message }, drawn) => {
+  if (message.kind !== 'vote' || message.vote.statement.kind === 'nullify' || drawn > 0.6) return false;
+  const { statement } = message.vote;
+  const other = port.vote({ ...statement, block: statement.block.split('').reverse().join('') });
+  const isTold = (place: number): boolean => pick(drawn, 10 + place, 3) > 0;
+  const votes = [message.vote, other, port.vote(statement), other];
+  for (const vote of votes) tell(port, { kind: 'vote', vote }, isTold);
+  tell(port, message, (place) => !isTold(place));
   return true;
 });
 
@@ -207,7 +272,10 @@ function bypass(): Attack<SimplexMessage> {
   };
 }
 
+/** Attacks that came later: drawn by their own name, so that a seed that draws none of them keeps what it had. */
+export const LATER_ATTACKS: readonly string[] = ['scrawl', 'usurp', 'waver'];
+
 /** Attacks that seeds draw besides those that every run of engines alone has: new ones for each run, since some remember. */
 export function seedAttacks(): Readonly<Record<string, Attack<SimplexMessage>>> {
-  return { forge, impersonate, garble, repeat: repeat(), misprint, bypass: bypass() };
+  return { forge, impersonate, garble, repeat: repeat(), misprint, bypass: bypass(), scrawl, usurp, waver };
 }

@@ -2,6 +2,7 @@ import { type Millis, QuorateError } from '@quorate/kernel';
 import type { Decision } from '../decisions.ts';
 import { Draws } from '../random.ts';
 import type { LightFaults } from './faults.ts';
+import { LATER_ATTACKS } from './seed-attacks.ts';
 
 /** Families of faults of engines alone: a seed has each of them on or off. */
 export const LIGHT_FAMILIES = ['crash', 'loss', 'duplicate', 'slow', 'partition'] as const;
@@ -142,7 +143,7 @@ function byzantineOf(
 ): LightConfiguration['byzantine'] {
   if (byzantine === null || (byzantine === undefined && draw('byzantine') >= 0.35)) return null;
   const known = [...attacks, 'twins'];
-  const attack = byzantine ?? (known[Math.floor(draw('attack') * known.length)] as string);
+  const attack = byzantine ?? attackOf(known, draw);
   if (!known.includes(attack)) {
     throw new QuorateError('config/invalid', `engines alone know no attack called ${attack}, only ${known.join(', ')}`);
   }
@@ -150,4 +151,14 @@ function byzantineOf(
   const light = weights.flatMap((weight, signer) => (3 * weight < total ? [signer] : []));
   const signer = light[Math.floor(draw('who') * light.length)];
   return signer === undefined ? null : { signer, attack };
+}
+
+/** The part of the runs with a liar that draws one of {@link LATER_ATTACKS}. */
+const LATER_PART = 0.2;
+
+function attackOf(known: readonly string[], draw: Draw): string {
+  const isLater = (name: string): boolean => LATER_ATTACKS.includes(name);
+  const later = known.filter(isLater);
+  const from = later.length > 0 && draw('later attack') < LATER_PART ? later : known.filter((name) => !isLater(name));
+  return from[Math.floor(draw('attack') * from.length)] as string;
 }

@@ -1,7 +1,17 @@
-import { blockOf, type Effect, type Engine, type Height, type SignerIndex, type Statement } from '@quorate/kernel';
+import {
+  blockOf,
+  type Effect,
+  type Engine,
+  type Height,
+  type Millis,
+  type SignerIndex,
+  type Statement,
+  type View,
+} from '@quorate/kernel';
 import type { SimplexMessage, SimplexRecord } from '@quorate/simplex';
 import { BEGINNING, signerOf } from './committee.ts';
 import type { LightProtocol } from './protocol.ts';
+import { Repetition } from './repetition.ts';
 
 type Mechanism = LightProtocol<SimplexMessage, SimplexRecord>['mechanism'];
 
@@ -10,6 +20,8 @@ export interface ObserverParts {
   readonly isHonest: (signer: SignerIndex) => boolean;
   /** Gets what must not happen: `checker: sentence`. */
   readonly fault: (sentence: string) => void;
+  /** Δ in ms. */
+  readonly delta: Millis;
   /** The height that ends the epoch, or null. */
   readonly lastHeight: Height | null;
   readonly log: ((line: string) => void) | null;
@@ -25,9 +37,10 @@ export function observed(mechanism: Mechanism, parts: ObserverParts): Mechanism 
   return {
     ...mechanism,
     createEngine: (context) => {
-      const { height } = context.floor.header;
+      const { height, view } = context.floor.header;
       const isOver = parts.lastHeight !== null && height >= parts.lastHeight;
-      return new Observed(mechanism.createEngine(context), context.self ?? -1, isOver, parts);
+      const signer = context.self ?? -1;
+      return new Observed(mechanism.createEngine(context), { signer, floor: view, isOver }, parts);
     },
   };
 }
@@ -39,20 +52,22 @@ export class Observed implements Engine<SimplexMessage, SimplexRecord> {
   readonly #parts: ObserverParts;
   readonly #counts: boolean;
   readonly #beganOver: boolean;
+  readonly #repetition: Repetition;
   #ended = false;
   #view = 0;
 
   constructor(
     engine: Engine<SimplexMessage, SimplexRecord>,
-    signer: SignerIndex,
-    beganOver: boolean,
+    { signer, floor, isOver }: { readonly signer: SignerIndex; readonly floor: View; readonly isOver: boolean },
     parts: ObserverParts,
   ) {
-    this.#beganOver = beganOver;
+    this.#beganOver = isOver;
     this.#engine = engine;
     this.#signer = signer;
     this.#parts = parts;
     this.#counts = parts.isHonest(signer);
+    const fault = (sentence: string): void => parts.fault(`repetition: ${signer}: ${sentence}`);
+    this.#repetition = new Repetition({ floor, delta: parts.delta, fault });
   }
 
   /** Whether it began on the last block of its epoch, or has said that the epoch is over. */
@@ -67,6 +82,9 @@ export class Observed implements Engine<SimplexMessage, SimplexRecord> {
     if (input.kind === 'start') tell?.(`starts with ${input.restored.length} records`);
     const output = this.#engine.step(input);
     if (this.#counts) this.#afterTheProof(output.effects);
+    if (this.#counts && !this.isOver) {
+      this.#repetition.step(input.now, input.kind === 'timer' ? input.timer : null, output.effects); // S9
+    }
     for (const effect of output.effects) {
       if (this.#counts) this.#judge(effect);
       const text = tell === null ? null : textOf(effect);

@@ -54,7 +54,16 @@ describe('traces of engines alone', () => {
     [header.replace('"seed":7', '"seed":-7'), 'has no seed'],
     [header.replace('"crash"', '"plague"'), 'has a configuration with families'],
     [header.replace('"until":900', '"untill":900'), 'has a configuration with untill'],
-    [`${header}\n${first.replace('"index":', '"place":')}`, 'line 2 of the trace is no decision'],
+    [header.replace('"until":900', '"constructor":900'), 'has a configuration with constructor'],
+    [header.replace('"seed":7', '"seed":7,"speed":9'), 'line 1 of the trace has an unknown field "speed"'],
+    [header.replace('"code":"test"', '"code":7'), 'does not say what code made it'],
+    [`${header}\n${first.replace('"index":', '"place":')}`, 'line 2 of the trace has no index'],
+    [
+      `${header}\n${first.replace('"index":', '"place":1,"index":')}`,
+      'line 2 of the trace has an unknown field "place"',
+    ],
+    [`${header}\n${first.replace('"kind":', '"how":1,"kind":')}`, 'has a choice with an unknown field "how"'],
+    [`${header}\n${first}\n${first}`, 'line 3 of the trace decides'],
   ])('are refused when they are none: %#', (broken, why) => {
     expect(() => readLightTrace(broken)).toThrow(why);
   });

@@ -1,5 +1,5 @@
-import { QuorateError } from '@quorate/kernel';
 import type { Decision } from '../decisions.ts';
+import { demandKnown, type Fields, isCount, isFields, readLines, refusal } from '../trace/lines.ts';
 import { testOf } from '../trace/regression.ts';
 import type { LightOutcome } from './seed.ts';
 import { runLightSeed } from './seed.ts';
@@ -9,7 +9,6 @@ const FORMAT = 'quorate-light-trace';
 const VERSION = 1;
 
 type Listed = LightSeedOptions & { readonly decisions: readonly Decision[] };
-type Fields = Readonly<Record<string, unknown>>;
 
 /** A run of engines alone told as lines, with what became of it. */
 export interface LightReplay {
@@ -34,17 +33,8 @@ export function writeLightTrace(
 
 /** The options that run a trace again. Throws `codec/invalid`, naming the line, for anything that is not one. */
 export function readLightTrace(text: string): Listed {
-  let options: LightSeedOptions | null = null;
-  const decisions: Decision[] = [];
-  for (const [index, line] of text.split('\n').entries()) {
-    if (line.trim() === '' || line.startsWith('#')) continue;
-    const place = `line ${index + 1} of the trace`;
-    const value = parsed(line, place);
-    if (options === null) options = optionsFrom(value, place);
-    else decisions.push(decisionFrom(value, place));
-  }
-  if (options === null) throw refusal('the trace', 'is empty: its first line must be a header');
-  return { ...options, decisions };
+  const { header, decisions } = readLines(text, { header: optionsFrom, fieldsOf });
+  return { ...header, decisions };
 }
 
 /** Runs a seed or a trace again and tells what happens: the last `lastMs` before its end, or everything. */
@@ -79,37 +69,21 @@ export function lightRegressionTest(
   return testOf({ title, what: about.what, failure: about.failure, run: 'runLightSeed', settings, decisions });
 }
 
-function refusal(place: string, what: string): QuorateError {
-  return new QuorateError('codec/invalid', `${place} ${what}`);
-}
-
-function parsed(line: string, place: string): Fields {
-  try {
-    const value: unknown = JSON.parse(line);
-    if (isFields(value)) return value;
-  } catch {
-    throw refusal(place, 'is not JSON');
-  }
-  throw refusal(place, 'is not an object');
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
-}
-
-function optionsFrom({ format, version, seed, configuration }: Fields, place: string): LightSeedOptions {
+function optionsFrom(value: Fields, place: string): LightSeedOptions {
+  const { format, version, seed, configuration, failure = null, code = '' } = value;
   if (format !== FORMAT) throw refusal(place, `is no header: its format is not "${FORMAT}"`);
   if (version !== VERSION) throw refusal(place, `has version ${String(version)}, this software reads ${VERSION}`);
   if (!isCount(seed)) throw refusal(place, 'has no seed: a whole number of 0 or more');
   if (!isFields(configuration)) throw refusal(place, 'has no configuration');
+  demandKnown(value, ['format', 'version', 'seed', 'configuration', 'failure', 'code'], place);
+  if (typeof code !== 'string') throw refusal(place, 'does not say what code made it');
+  if (failure !== null && typeof failure !== 'string')
+    throw refusal(place, 'has a failure that is neither text nor null');
   const options: Record<string, unknown> = { seed };
-  for (const [name, value] of Object.entries(configuration)) {
-    if (!SETTINGS[name]?.(value)) throw refusal(place, `has a configuration with ${name}: ${JSON.stringify(value)}`);
-    options[name] = value;
+  for (const [name, setting] of Object.entries(configuration)) {
+    const isRight = Object.hasOwn(SETTINGS, name) && SETTINGS[name]?.(setting) === true;
+    if (!isRight) throw refusal(place, `has a configuration with ${name}: ${JSON.stringify(setting)}`);
+    options[name] = setting;
   }
   return options as unknown as LightSeedOptions;
 }
@@ -125,9 +99,20 @@ const SETTINGS: Readonly<Record<string, (value: unknown) => boolean>> = {
   until: isCount,
 };
 
-function decisionFrom({ domain, index, choice }: Fields, place: string): Decision {
-  if (typeof domain !== 'string' || !isCount(index) || !isFields(choice) || typeof choice.kind !== 'string') {
-    throw refusal(place, 'is no decision: it needs domain, index and a choice with its kind');
+/** What a fault of engines alone says of itself; null for a domain or a kind that they do not know. */
+function fieldsOf(domain: string, kind: string): readonly string[] | null {
+  const [head] = domain.split('/', 1);
+  switch (`${head}/${kind}`) {
+    case 'crash/crash':
+      return ['node', 'at', 'down'];
+    case 'partition/cut':
+      return ['at', 'ms', 'sides', 'oneWay'];
+    case 'link/lose':
+      return [];
+    case 'link/duplicate':
+    case 'link/delay':
+      return ['ms'];
+    default:
+      return null;
   }
-  return { domain, index, choice: choice as Decision['choice'] };
 }

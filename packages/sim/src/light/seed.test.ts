@@ -40,6 +40,15 @@ describe('seeds of engines alone', () => {
       expect(runLightSeed({ seed, byzantine: 'twins' })).toMatchObject({ violations: [], stall: null });
   });
 
+  it('stay clean: a standstill says everything again, whatever came since the last one', () => {
+    const families = ['crash', 'loss', 'slow', 'partition'] as const;
+    for (const seed of [10, 39, 61])
+      expect(runLightSeed({ seed, byzantine: 'silent', families, until: 4_000 })).toMatchObject({
+        violations: [],
+        stall: null,
+      });
+  });
+
   it('differ from each other in everything', () => {
     const drawn = seeds(400).map((seed) => lightConfiguration({ seed }, ['silent', 'equivocate']));
     const values = (of: (one: (typeof drawn)[number]) => unknown): number => new Set(drawn.map(of)).size;

@@ -65,6 +65,7 @@ export function runLightSeed(options: LightSeedOptions, mechanism: Mechanism = s
   const watched = observed(mechanism, {
     isHonest: (signer) => signer !== byzantine?.signer,
     fault: (sentence) => found.push(sentence),
+    delta,
     lastHeight,
     log: options.log ?? null,
     beforeStep: () => {

@@ -105,7 +105,7 @@ const equivocate: Attack<SimplexMessage> = (port, effects) => {
       for (const item of effect.items) {
         const { statement } = item.kind === 'vote' ? item.vote : item.certificate;
         const { epoch, view } = statement;
-        const seed = Math.floor(port.draw() * 10);
+        const seed = Math.floor(port.draw(view) * 10);
         tell({ kind: 'nullify', epoch, view }, seed);
         if (statement.kind === 'nullify') continue;
         tell({ kind: 'notarize', epoch, view, block: statement.block }, seed + 1);
@@ -122,7 +122,7 @@ const equivocate: Attack<SimplexMessage> = (port, effects) => {
     const { signature } = port.vote({ kind: 'notarize', epoch: header.epoch, view: header.view, block });
     for (const to of port.nodes) {
       if (to.signer === port.self.signer) continue;
-      const drawn = (Math.floor(port.draw() * 10) + 3 * to.place) % 10;
+      const drawn = (Math.floor(port.draw(header.view) * 10) + 3 * to.place) % 10;
       if (drawn < 7) port.transmit(to, message);
       if (drawn > 3) port.transmit(to, { ...message, header, signature });
     }

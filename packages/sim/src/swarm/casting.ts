@@ -1,5 +1,5 @@
 import { QuorateError } from '@quorate/kernel';
-import { guiseOf } from '../byzantine/strategies.ts';
+import { guiseOf, strategyNames } from '../byzantine/strategies.ts';
 import type { Cluster } from '../cluster.ts';
 import type { Decisions } from '../decisions.ts';
 import { Stream } from '../random.ts';
@@ -31,10 +31,11 @@ export function cast(cluster: Cluster, configuration: Configuration, decisions: 
       return { kind: byzantine.strategy, node };
     });
     if (choice === null) continue;
-    const guise = guiseOf(choice.kind, cluster);
+    if (!strategyNames.includes(choice.kind))
+      throw new QuorateError('config/invalid', `byzantine: no strategy is called ${choice.kind}`);
     const member = cluster.members[numberIn(choice, 'node')];
-    if (guise === null) throw new QuorateError('config/invalid', `byzantine: no strategy is called ${choice.kind}`);
-    if (member !== undefined) cluster.guises.set(member, guise);
+    const guise = member === undefined ? null : guiseOf(choice.kind, cluster, member);
+    if (member !== undefined && guise !== null) cluster.guises.set(member, guise);
   }
 }
 

@@ -59,6 +59,10 @@ const CHANCES: Partial<Record<FaultFamily, number>> = {
 /** Families that came later are drawn by their own names: a seed keeps its other families. */
 const LATER: ReadonlySet<FaultFamily> = new Set(['reorder', 'hold', 'disk-stale', 'disk-misdirect']);
 
+/** Ways to break the rules that came later, and the part of the runs with breakers that draws one of them. */
+const LATER_STRATEGIES: ReadonlySet<string> = new Set(['frame', 'underweight']);
+const LATER_PART = 0.15;
+
 /** Least heights of a run that counts. */
 export const LEAST_HEIGHTS = 30;
 const LEAST_FAMILIES = 4;
@@ -66,11 +70,9 @@ const LEAST_FAMILIES = 4;
 /** Draws a configuration from the seed. */
 export function configurationOf(options: SeedOptions, strategies: readonly string[]): Configuration {
   const stream = Stream.named(options.seed, 'configuration');
-  const size = options.validators ?? stream.pick([4, 4, 4, 5, 5, 6, 7]);
-  const equal = stream.chance(0.5);
-  const weights = Array.from({ length: size }, () => (equal ? 1 : stream.between(2, 4)));
+  const weights = weightsOf(options, stream);
   const families = familiesOf(options, stream);
-  const drawn = { count: stream.between(1, 2), strategy: strategies.length === 0 ? 'silent' : stream.pick(strategies) };
+  const drawn = { count: stream.between(1, 2), strategy: strategyOf(options.seed, strategies, stream) };
   const delta = stream.between(12, 22) * 10;
   const latency = stream.pick([8, 15, 25, 40]);
   return {
@@ -95,6 +97,30 @@ export function configurationOf(options: SeedOptions, strategies: readonly strin
     heights: LEAST_HEIGHTS + 2,
     byzantine: options.byzantine === undefined ? (families.has('byzantine') ? drawn : null) : options.byzantine,
   };
+}
+
+/** Weights of the genesis validators of a run with these options. */
+export function weightsFor(options: Pick<SeedOptions, 'seed' | 'validators'>): readonly number[] {
+  return weightsOf(options, Stream.named(options.seed, 'configuration'));
+}
+
+/** Draws as many as the seed has, whatever number is asked for: the rest of the configuration stays as it is. */
+function weightsOf({ seed, validators }: Pick<SeedOptions, 'seed' | 'validators'>, stream: Stream): number[] {
+  const size = stream.pick([4, 4, 4, 5, 5, 6, 7]);
+  const equal = stream.chance(0.5);
+  const draw = (from: Stream) => (): number => (equal ? 1 : from.between(2, 4));
+  const drawn = Array.from({ length: size }, draw(stream));
+  const more = Math.max(0, (validators ?? size) - size);
+  return [...drawn, ...Array.from({ length: more }, draw(Stream.named(seed, 'more weights')))].slice(0, validators);
+}
+
+/** Strategies that came later are drawn by their own name too: a seed that draws none of them keeps what it had. */
+function strategyOf(seed: number, strategies: readonly string[], stream: Stream): string {
+  const earlier = strategies.filter((name) => !LATER_STRATEGIES.has(name));
+  const later = strategies.filter((name) => LATER_STRATEGIES.has(name));
+  const drawn = earlier.length === 0 ? 'silent' : stream.pick(earlier);
+  const own = Stream.named(seed, 'strategy');
+  return later.length > 0 && own.chance(LATER_PART) ? own.pick(later) : drawn;
 }
 
 function familiesOf({ seed, families = 'swarm', byzantine }: SeedOptions, stream: Stream): Set<FaultFamily> {

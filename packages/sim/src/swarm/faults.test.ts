@@ -54,7 +54,7 @@ describe('a disk that does wrong', () => {
     expect(new Set(wrongs(cluster, 'n1'))).toEqual(new Set([wrong]));
     expect(['n0', 'n2', 'n3'].flatMap((name) => wrongs(cluster, name))).toEqual([]);
     expect([...faults.operator.maimed]).toEqual([1]);
-    expect(coreOf(cluster, faults.operator.maimed, world.stream('core'))).toEqual([0, 2, 3]);
+    expect(coreOf(cluster, faults.operator.maimed)).toEqual([0, 2, 3]);
     const before = wrongs(cluster, 'n1').length;
     // The others may stay broken: what is healed is healed all the same.
     faults.end(false);

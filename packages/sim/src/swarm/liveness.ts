@@ -1,7 +1,7 @@
 import { toHex } from '@quorate/kernel';
 import { isTwoThirds, Membership } from '../checkers/sets.ts';
 import type { Cluster } from '../cluster.ts';
-import type { Stream } from '../random.ts';
+import { Draws } from '../random.ts';
 import type { Configuration } from './configuration.ts';
 
 /** What a healed core has to show, and by when. */
@@ -14,6 +14,8 @@ export interface Progress {
   readonly within: number;
   /** Views without finalization that are no livelock. */
   readonly heat: number;
+  /** Once it has shown that: within so many virtual ms it makes final what a client submits at any of its members. */
+  readonly inclusion: number;
 }
 
 /** Heights that a healed core must add. */
@@ -23,13 +25,15 @@ const PROGRESS = 3;
  * A random quorum core: honest members with an undamaged disk whose weight is more than two thirds in every set that may come
  * to vote, whatever changes of the set are still under way.
  */
-export function coreOf(cluster: Cluster, maimed: ReadonlySet<number>, stream: Stream): number[] {
+export function coreOf(cluster: Cluster, maimed: ReadonlySet<number>): number[] {
   const sets = setsInSight(cluster);
   const able = cluster.members.flatMap((member, index) =>
     member.secret === null || cluster.guises.has(member) || maimed.has(index) ? [] : [index],
   );
   const core = new Set(able);
-  for (const index of stream.shuffled(able)) {
+  // By a number of each member's own: who is able says nothing about the order of the others.
+  const lots = new Map(able.map((index) => [index, new Draws(cluster.world.seed, `core/${index}`).at(0)]));
+  for (const index of able.toSorted((a, b) => (lots.get(a) ?? 0) - (lots.get(b) ?? 0))) {
     core.delete(index);
     if (!sets.every((set) => isTwoThirds(set.weightOfAll(keysOf(cluster, core)), set.total))) core.add(index);
   }
@@ -76,8 +80,19 @@ function setsInSight(cluster: Cluster): Membership[] {
  *
  * A view that succeeds takes 3Δ at most and resets the back-off; the next ones start from tAdvance = 3Δ, unless nobody of the core
  * leads for more than four views: then they back off again.
+ *
+ * Inclusion, from then on: a member proposes what was submitted to it in the next view that it leads, which comes within two turns,
+ * counted as above. Somebody without weight tells everybody at once (10 ms, then one delay), and one of those leads no later. The
+ * transaction has the highest priority, so it stands in that proposal, unless the leader's execution is behind: one more such wait.
+ * Views that members of the core lead succeed now, within 3Δ each; the others, at most as many in a turn as those outside weigh, come
+ * to nothing and back off one after the other. The block is executed at its submitter 2Δ later, or fetched from another peer once one
+ * that is gone was given 5 s to answer.
  */
-function boundOf(cluster: Cluster, configuration: Configuration): { readonly within: number; readonly heat: number } {
+function boundOf(
+  cluster: Cluster,
+  configuration: Configuration,
+  core: readonly number[],
+): Pick<Progress, 'within' | 'heat' | 'inclusion'> {
   const { delta, latency, jitter } = configuration;
   const { maxTimeout } = cluster.genesis.consensus;
   const weights = cluster.checkers.chain?.setOf(0)?.members.map(({ weight }) => weight) ?? configuration.weights;
@@ -92,8 +107,15 @@ function boundOf(cluster: Cluster, configuration: Configuration): { readonly wit
   for (let view = 0; view < views; view++) first += lasts(backOff + view);
   let later = 0;
   for (let view = 0; view < views; view++) later += lasts(view);
+  const inside = core.reduce((sum, index) => sum + (configuration.weights[index] ?? 0), 0);
+  let wait = views * (3 * delta + round);
+  for (let view = 0; view < 2 * (turn - inside); view++) wait += lasts(view);
   const gather = 10 * delta + 2000 + 20 * round;
-  return { within: gather + first + PROGRESS * (later + 3 * delta), heat: backOff + 2 * views };
+  return {
+    within: gather + first + PROGRESS * (later + 3 * delta),
+    heat: backOff + 2 * views,
+    inclusion: 2 * wait + 2 * delta + 5000 + 2 * round,
+  };
 }
 
 /** Growth of a timeout after views without finalization: 1.2 per view beyond the fourth. */
@@ -113,5 +135,5 @@ function backOffAt(cluster: Cluster): number {
 
 /** What the core promises from now on. */
 export function promiseOf(cluster: Cluster, configuration: Configuration, core: readonly number[]): Progress {
-  return { core, target: cluster.checkers.height + PROGRESS, ...boundOf(cluster, configuration) };
+  return { core, target: cluster.checkers.height + PROGRESS, ...boundOf(cluster, configuration, core) };
 }

@@ -23,6 +23,8 @@ export class Operator {
   /** Faults of its disk that a member may stop for, though nothing is damaged: `full`, `fail`. */
   readonly #met = new Map<number, Set<string>>();
   readonly #failures = new Map<number, number>();
+  /** Places of a disk that were damaged or taken away since the last start, by the beginning of their names. */
+  readonly #lost = new Map<number, Set<string>>();
   #over = false;
 
   /** `frail`: members whose disks may be damaged. */
@@ -44,11 +46,18 @@ export class Operator {
     return new Set([...this.#cluster.members.keys()].filter((index) => damaged.has(this.#cluster.member(index).name)));
   }
 
-  /** The disk of a member was damaged: what it said before is not expected of it any more, but for what its gate released. */
+  /**
+   * The disk of a member was damaged. A process that runs knows what it did: only its next start may show that something is gone,
+   * or one that is under way.
+   */
   damaged(index: number, damage: Damage): void {
-    const { name } = this.#cluster.member(index);
+    const { name, machine } = this.#cluster.member(index);
     this.#atlas.record(name, damage);
-    this.#cluster.checkers.forget(name);
+    this.#lose(index, damage.place);
+    if (machine.program !== null) return;
+    this.#forget(index);
+    // What a start under way has read already shows at the next one.
+    this.#lose(index, damage.place);
   }
 
   /** Begins to look, every now and then. */
@@ -107,10 +116,12 @@ export class Operator {
   }
 
   #restart(index: number): void {
-    const { name, machine, secret } = this.#cluster.member(index);
+    const { machine, secret } = this.#cluster.member(index);
+    const { disk } = machine;
     if (machine.alive || machine.lives === 0) return;
-    // Whatever else of a damaged disk shows only now.
-    if (this.#isMaimed(index)) this.#cluster.checkers.forget(name);
+    this.#forget(index);
+    // A disk that works again is no reason to stop from now on.
+    if (disk.failingSyncs === 0 && disk.capacity === Number.MAX_SAFE_INTEGER) this.#met.delete(index);
     this.#cluster.start(index);
     if (secret !== null) this.restarts++;
   }
@@ -145,9 +156,28 @@ export class Operator {
 
   /** Takes away what is damaged, by the beginning of its names; never the gate. */
   #remedy(index: number, places: readonly string[]): void {
-    const { name, machine } = this.#cluster.member(index);
-    for (const place of places) wipe(machine, place);
-    if (places.length > 0) this.#cluster.checkers.forget(name);
+    const { machine } = this.#cluster.member(index);
+    for (const place of places) {
+      wipe(machine, place);
+      this.#lose(index, place);
+    }
+  }
+
+  #lose(index: number, place: string): void {
+    const lost = this.#lost.get(index) ?? new Set();
+    lost.add(place);
+    this.#lost.set(index, lost);
+  }
+
+  /** What a start, now or under way, may lack. Damage to a chain may show at any later start, a journal is read as a whole at the next. */
+  #forget(index: number): void {
+    const { name } = this.#cluster.member(index);
+    const damages = this.#atlas.damagesOf(name).map(({ place }) => place);
+    const lost = [...(this.#lost.get(index) ?? [])];
+    this.#lost.delete(index);
+    const chain = [...damages, ...lost].some((place) => covers(place, 'blocks') || covers(place, 'application'));
+    const journal = lost.some((place) => covers(place, 'journal/'));
+    if (chain || journal) this.#cluster.checkers.forget(name, { chain, journal });
   }
 
   #judge(index: number, error: unknown): void {
@@ -169,6 +199,11 @@ export class Operator {
   #isMaimed(index: number): boolean {
     return this.#atlas.damagesOf(this.#cluster.member(index).name).length > 0;
   }
+}
+
+/** Whether damage to `place` concerns what begins with `prefix`. */
+function covers(place: string, prefix: string): boolean {
+  return place.startsWith(prefix) || prefix.startsWith(place);
 }
 
 /** Takes everything from a disk whose name begins like this, but for the gate: what an operator may bring back is never a gate. */

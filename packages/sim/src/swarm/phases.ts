@@ -1,4 +1,6 @@
+import type { TransactionStatus } from '@quorate/replica';
 import { Temperature } from '../checkers/temperature.ts';
+import { answerOf } from '../cluster/member.ts';
 import type { Cluster } from '../cluster.ts';
 import { healGradually } from '../disturbance.ts';
 import type { LinkOptions } from '../link.ts';
@@ -23,11 +25,12 @@ export interface Run {
 /** The liveness phase. Returns why the core made no progress, or null. */
 export async function heal({ cluster, configuration, faults, views }: Run): Promise<string | null> {
   const { world, network, checkers, members } = cluster;
-  const stream = world.stream('core');
-  const core = coreOf(cluster, faults.operator.maimed, stream);
+  const core = coreOf(cluster, faults.operator.maimed);
   const rest = members.flatMap((_, index) => (core.includes(index) ? [] : [index]));
-  const abandoned = rest.length > 0 && stream.chance(0.5);
-  if (!abandoned && stream.chance(0.5)) healGradually(cluster, HEALING, stream);
+  const abandoned = rest.length > 0 && world.stream('core/abandoned').chance(0.5);
+  if (!abandoned && world.stream('core/gradual').chance(0.5)) {
+    healGradually(cluster, HEALING, world.stream('core/healing'));
+  }
   faults.end(!abandoned);
   const calm: Partial<LinkOptions> = { loss: 0, corrupt: 0, duplicate: 0, replay: 0, spike: 0, overtake: 0 };
   if (!abandoned) network.setLinks(calm);
@@ -37,7 +40,7 @@ export async function heal({ cluster, configuration, faults, views }: Run): Prom
   for (const index of abandoned ? core : members.keys()) faults.operator.heal(index);
   if (!isQuorate(cluster, core)) return null;
   const promise = promiseOf(cluster, configuration, core);
-  const stall = await keeps(promise, { cluster, views });
+  const stall = (await keeps(promise, { cluster, views })) ?? (await includes(promise, { cluster, views }));
   if (stall !== null) return stall;
   // Heights that the run lacks come quickly now.
   for (let left = 150; left > 0 && checkers.height < LEAST_HEIGHTS + 1; left--) {
@@ -49,7 +52,7 @@ export async function heal({ cluster, configuration, faults, views }: Run): Prom
 
 /** Waits for what a core promised. Returns how it broke the promise, or null. */
 export async function keeps(
-  { core, target, within, heat }: Progress,
+  { core, target, within, heat }: Omit<Progress, 'inclusion'>,
   run: Pick<Run, 'cluster' | 'views'>,
 ): Promise<string | null> {
   const { cluster, views } = run;
@@ -64,6 +67,47 @@ export async function keeps(
   }
   const heights = core.map((index) => `${cluster.member(index).name} ${cluster.heightOf(index)}`).join(', ');
   return `no progress to height ${target} within ${Math.round(within)} ms: ${heights}`;
+}
+
+/** Higher than that of any load: what asks whether anything is included must not wait behind a full mempool. */
+const URGENT = 1_000_000;
+
+/**
+ * Submits a transaction at every member of a core that makes progress and waits until each is final there: a chain that grows and
+ * takes nothing in is of no use. Returns what was not included in time, or null.
+ */
+export async function includes(
+  { core, inclusion }: Pick<Progress, 'core' | 'inclusion'>,
+  run: Pick<Run, 'cluster' | 'views'>,
+): Promise<string | null> {
+  const { cluster } = run;
+  const { world } = cluster;
+  const waiting = new Map(
+    core.map((index) => {
+      const { name } = cluster.member(index);
+      return [index, cluster.submit(index, `healed ${name} ${Math.round(world.elapsed)}`, { priority: URGENT })];
+    }),
+  );
+  const deadline = world.elapsed + inclusion;
+  for (;;) {
+    const missing: string[] = [];
+    for (const [index, id] of waiting) {
+      const member = cluster.member(index);
+      const status = id === null ? null : answerOf(member, (replica) => replica.transaction(id));
+      if (status?.kind === 'final') waiting.delete(index);
+      else missing.push(`${member.name} says ${status === null ? 'nothing' : wordsOf(status)}`);
+    }
+    if (missing.length === 0) return null;
+    if (world.elapsed >= deadline) {
+      return `not included within ${Math.round(inclusion)} ms of its submission at a healed member: ${missing.join(', ')}`;
+    }
+    await world.runFor(LOOK);
+    look(run);
+  }
+}
+
+function wordsOf(status: TransactionStatus): string {
+  return status.kind === 'rejected' || status.kind === 'expired' ? `${status.kind}, ${status.reason}` : status.kind;
 }
 
 /** What is looked at now and then. */

@@ -93,7 +93,7 @@ function timeOf(family: string, choice: Choice): Millis {
 export function familyOf({ domain, choice }: Decision): FaultFamily | null {
   const byDomain = FAULT_FAMILIES.find((family) => family === domain);
   if (byDomain !== undefined) return WINDOWS.has(choice.kind) ? null : byDomain;
-  return KINDS[choice.kind] ?? null;
+  return Object.hasOwn(KINDS, choice.kind) ? (KINDS[choice.kind] ?? null) : null;
 }
 
 /** These only say when a disk may do wrong: what it then does are decisions of its own. */

@@ -17,7 +17,7 @@ const stub = new URL(
 /** The outcomes of so many seeds, as they are told. */
 async function outcomesOf(
   seeds: { readonly first: number; readonly count: number },
-  options: Pick<PoolOptions, 'workers' | 'enough'>,
+  options: Pick<PoolOptions, 'workers' | 'enough' | 'worker' | 'hangMs'>,
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   await runSeeds({
@@ -81,6 +81,19 @@ describe('the pool of workers', () => {
     const begun = told.length;
     await pause(200);
     expect(told.length).toBe(begun);
+  });
+
+  it('names the seed whose run has no end', async () => {
+    const endless = new URL(
+      `data:text/javascript,${encodeURIComponent(`
+        import { parentPort } from 'node:worker_threads';
+        parentPort.on('message', ({ index, options: { seed } }) => {
+          while (seed === 3);
+          parentPort.postMessage({ index, outcome: { seed, hash: 'a' } });
+        });`)}`,
+    );
+    const run = outcomesOf({ first: 1, count: 9 }, { workers: 2, worker: endless, hangMs: 3_000 });
+    await expect(run).rejects.toThrow('seed 3: no end after 3 s');
   });
 
   it('holds no more than a bound of what waits for a slow run, and loses nothing by it', async () => {

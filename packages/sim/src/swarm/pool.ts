@@ -10,6 +10,8 @@ export interface PoolOptions {
   readonly workers: number;
   /** The worker's module, `worker.js` beside this one: tests that run from sources have none and stay in one thread. */
   readonly worker?: URL;
+  /** Ms of wall clock after which a run on a thread of its own hangs; {@link HANG_MS} unless told otherwise. */
+  readonly hangMs?: number;
   /** Called in the order of the runs, whatever finishes first. */
   readonly onOutcome: (outcome: Outcome, index: number) => void;
   /** Whether the outcomes so far are enough; asked after each, in order. */
@@ -26,12 +28,16 @@ export type Answer =
   | { readonly index: number; readonly outcome: Outcome }
   | { readonly index: number; readonly failure: string };
 
+/** A run takes a second or so. One that takes five minutes will never end. */
+const HANG_MS = 300_000;
+
 /** Runs per thread that may be ahead of the first that is not over: what waits for a slow one has a bound. */
 const AHEAD = 256;
 
 /**
  * Runs seeds on worker threads. Outcomes come in the order of the runs, are the same for any number of workers, and are kept by nobody
- * here: a campaign may be a million seeds long. Rejects when a run throws, naming its seed: a simulator that breaks is a failure of its own.
+ * here: a campaign may be a million seeds long. Rejects when a run throws or hangs, naming its seed: a simulator that breaks is a failure
+ * of its own. Without threads nobody can end a run that hangs.
  */
 export async function runSeeds(options: PoolOptions): Promise<void> {
   const progress = new Progress(options);
@@ -43,7 +49,7 @@ export async function runSeeds(options: PoolOptions): Promise<void> {
   }
   const url = options.worker ?? new URL('./worker.js', import.meta.url);
   const threads = Math.min(options.workers, options.count);
-  const team: Team = { threads, idle: new Set(), workers: new Set() };
+  const team: Team = { threads, hangMs: options.hangMs ?? HANG_MS, idle: new Set(), workers: new Set() };
   try {
     await Promise.all(Array.from({ length: threads }, () => work(url, progress, team)));
   } finally {
@@ -54,24 +60,30 @@ export async function runSeeds(options: PoolOptions): Promise<void> {
 
 interface Team {
   readonly threads: number;
+  readonly hangMs: number;
   /** Those who are too far ahead to go on. */
   readonly idle: Set<() => void>;
   readonly workers: Set<Worker>;
 }
 
 /** One thread: a run after the other until none is left. */
-function work(url: URL, progress: Progress, { threads, idle, workers }: Team): Promise<void> {
+function work(url: URL, progress: Progress, { threads, hangMs, idle, workers }: Team): Promise<void> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(url);
     workers.add(worker);
+    let hang: NodeJS.Timeout | undefined;
     const next = (): void => {
       idle.delete(next);
       const task = progress.next(threads);
-      if (task !== null) worker.postMessage(task);
-      else if (progress.done) resolve();
+      if (task !== null) {
+        const { seed } = task.options;
+        hang = setTimeout(() => reject(new Error(`seed ${seed}: no end after ${hangMs / 1000} s`)), hangMs);
+        worker.postMessage(task);
+      } else if (progress.done) resolve();
       else idle.add(next);
     };
     worker.on('message', (answer: Answer) => {
+      clearTimeout(hang);
       try {
         progress.take(answer);
         next();
@@ -81,7 +93,10 @@ function work(url: URL, progress: Progress, { threads, idle, workers }: Team): P
       }
     });
     worker.on('error', reject);
-    worker.on('exit', (code) => reject(new Error(`a worker of the campaign ended by itself with code ${code}`)));
+    worker.on('exit', (code) => {
+      clearTimeout(hang);
+      reject(new Error(`a worker of the campaign ended by itself with code ${code}`));
+    });
     next();
   });
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Cluster } from '../cluster.ts';
 import { FAULT_FAMILIES } from './outcome.ts';
-import { keeps, Views } from './phases.ts';
+import { includes, keeps, Views } from './phases.ts';
 import { runSeed } from './run-seed.ts';
 
 const SIMPLEX = { mechanism: 'simplex' } as const;
@@ -65,5 +65,23 @@ describe('the promise of a healed core', () => {
     expect(await keeps({ core, target: height + 9, within: 600_000, heat: 12 }, { cluster, views })).toMatch(
       /^livelock/,
     );
+  });
+
+  it('holds for what is submitted, and not when nobody takes anything in', async () => {
+    const cluster = await Cluster.create({ seed: 1, weights: [1, 1, 1, 1], consensus: { delta: 100 } });
+    const views = new Views(cluster);
+    const promise = { core: [0, 1, 2, 3], inclusion: 5000 };
+    cluster.start();
+    expect(await keeps({ core: promise.core, target: 3, within: 20_000, heat: 30 }, { cluster, views })).toBeNull();
+    expect(await includes(promise, { cluster, views })).toBeNull();
+    for (const { machine } of cluster.members) {
+      const replica = machine.program?.replica;
+      if (replica !== undefined) replica.submit = async () => ({ kind: 'accepted', id: 'aa' });
+    }
+    expect(await includes(promise, { cluster, views })).toMatch(
+      /^not included within 5000 ms .*: n0 says unknown, n1 says unknown/,
+    );
+    cluster.member(2).machine.crash();
+    expect(await includes(promise, { cluster, views })).toMatch(/n2 says nothing/);
   });
 });

@@ -1,4 +1,8 @@
+import { toHex } from '@quorate/kernel';
 import { strategyNames } from '../byzantine/strategies.ts';
+import { ClockLeads, mostLead } from '../checkers/clock-leads.ts';
+import type { Membership } from '../checkers/sets.ts';
+import { demandEvidence, hearVotes } from '../cluster/inspection.ts';
 import { Cluster } from '../cluster.ts';
 import { Decisions } from '../decisions.ts';
 import type { LinkOptions } from '../link.ts';
@@ -29,9 +33,12 @@ export async function runSeed(options: SeedOptions): Promise<Outcome> {
   const cluster = await clusterFor(configuration, decisions, options.log);
   options.observe?.(cluster);
   const { world, network, checkers } = cluster;
-  checkers.watchChain({ genesis: cluster.genesis, suite: cluster.suite, offeredOnly: true, memory: MEMORY });
+  const { genesis, suite } = cluster;
+  const memory = { ...MEMORY, voters: cluster.members.length };
+  checkers.watchChain({ genesis, suite, offeredOnly: true, memory, latestTime: latestTimeIn(cluster) });
   const coverage = new Coverage(cluster);
   cast(cluster, configuration, decisions);
+  hearVotes(cluster);
   const frail = frailOf(cluster, configuration);
   const run: Run = { cluster, configuration, faults: new Faults(cluster, frail), views: new Views(cluster) };
   const plan = planFaults(configuration, decisions, frail);
@@ -45,6 +52,7 @@ export async function runSeed(options: SeedOptions): Promise<Outcome> {
   }
   const stall = isOver() ? null : await heal(run);
   cluster.examine((name, error) => run.faults.operator.excuses(name, error));
+  demandEvidence(cluster);
   const happened = new Set(decisions.taken.flatMap((decision) => familyOf(decision) ?? []));
   if (!configuration.families.has('disk-tear')) happened.delete('disk-tear');
   const { restarts } = run.faults.operator;
@@ -65,6 +73,23 @@ export async function runSeed(options: SeedOptions): Promise<Outcome> {
     wasted: wasteOf({ happened, restarts, finalized, validators }),
     decisions: decisions.taken,
     coverage: coverage.counts(happened),
+  };
+}
+
+/** The latest time that a block may carry, from the clocks of the members as they were made to go wrong. */
+function latestTimeIn({ members, guises, world }: Cluster): (voters: Membership) => number {
+  const leads = new ClockLeads();
+  for (const { name, machine } of members) leads.watch(name, machine.clock);
+  const byKey = new Map(
+    members.flatMap((member) => (member.secret === null ? [] : [[toHex(member.secret.publicKey), member] as const])),
+  );
+  return (voters) => {
+    const counted = voters.members.map(({ publicKey, weight }) => {
+      const member = byKey.get(toHex(publicKey));
+      const isBound = member !== undefined && !guises.has(member);
+      return { weight, lead: isBound ? leads.leadOf(member.name) : Number.POSITIVE_INFINITY };
+    });
+    return world.time + mostLead(counted);
   };
 }
 

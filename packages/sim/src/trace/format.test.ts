@@ -1,5 +1,9 @@
 import { isQuorateError } from '@quorate/kernel';
 import { describe, expect, it } from 'vitest';
+import { Decisions } from '../decisions.ts';
+import { configurationOf } from '../swarm/configuration.ts';
+import { planFaults } from '../swarm/plan.ts';
+import { fieldsOf } from './choices.ts';
 import { optionsOf, readTrace, type Trace, traceOf, writeTrace } from './format.ts';
 
 const options = {
@@ -65,8 +69,55 @@ describe('a trace', () => {
     [`${JSON.stringify(trace.header)}\n{"domain":"a","index":0}`, 'no choice'],
     [`${JSON.stringify(trace.header)}\n{"domain":"a","index":0,"choice":{"kind":"delay","ms":null}}`, '"ms"'],
     [`${JSON.stringify(trace.header)}\n{"domain":"a","index":0,"choice":{"kind":"lose"},"t":1}`, 'unknown field "t"'],
+    [JSON.stringify({ ...trace.header, seeds: 7 }), 'line 1 of the trace has an unknown field "seeds"'],
+    [
+      JSON.stringify({ ...trace.header, configuration: { byzantine: { count: 1, strategy: 'late', nodes: 2 } } }),
+      'unknown setting "nodes"',
+    ],
+    [
+      `${JSON.stringify(trace.header)}\n\n{"domain":"link/a>b/votes","index":0,"choice":{"kind":"delay","mss":3}}`,
+      'line 3 of the trace has a choice with an unknown field "mss"',
+    ],
+    [
+      `${JSON.stringify(trace.header)}\n{"domain":"crash","index":0,"choice":{"kind":"crash","__proto__":"x"}}`,
+      'unknown field "__proto__"',
+    ],
     [`${writeTrace(trace)}${JSON.stringify(decisions[0])}`, 'decides crash#0 a second time'],
   ])('is refused with its line: %s', (text, reason) => {
     expect(errorOf(text)).toContain(reason);
+  });
+});
+
+describe('the fields of choices', () => {
+  it('are all those that plans draw', () => {
+    const seen = new Set<string>();
+    for (let seed = 0; seed < 60; seed++) {
+      const decisions = Decisions.drawn();
+      planFaults(configurationOf({ seed, mechanism: 'simplex', families: 'all' }, []), decisions, [1]);
+      for (const { domain, choice } of decisions.taken) {
+        const { kind, ...rest } = choice;
+        seen.add(kind);
+        const known = fieldsOf(domain, kind);
+        expect({ domain, kind, unknown: Object.keys(rest).filter((field) => known?.includes(field) !== true) }).toEqual(
+          {
+            domain,
+            kind,
+            unknown: [],
+          },
+        );
+      }
+    }
+    expect(seen.size).toBeGreaterThan(20);
+  });
+
+  it('are not known of a domain or kind that nobody has', () => {
+    for (const [domain, kind] of [
+      ['constructor', 'crash'],
+      ['crash', 'constructor'],
+      ['links', 'lose'],
+    ] as const) {
+      expect(fieldsOf(domain, kind)).toBeNull();
+    }
+    expect(fieldsOf('byzantine', 'frame')).toEqual(['node']);
   });
 });

@@ -1,6 +1,7 @@
-import { QuorateError } from '@quorate/kernel';
-import type { Choice, Decision } from '../decisions.ts';
+import type { Decision } from '../decisions.ts';
 import { FAULT_FAMILIES, type FaultFamily, type SeedOptions } from '../swarm/outcome.ts';
+import { fieldsOf } from './choices.ts';
+import { demandKnown, type Fields, isCount, isFields, readLines, refusal } from './lines.ts';
 
 export const TRACE_FORMAT = 'quorate-trace';
 const TRACE_VERSION = 1;
@@ -58,50 +59,7 @@ export function writeTrace({ header, decisions }: Trace): string {
 
 /** Reads a trace. Throws `codec/invalid`, naming the line, for anything that is not one. Empty lines and lines that begin with # are skipped. */
 export function readTrace(text: string): Trace {
-  let header: TraceHeader | null = null;
-  const decisions: Decision[] = [];
-  const asked = new Set<string>();
-  for (const [index, line] of text.split('\n').entries()) {
-    if (line.trim() === '' || line.startsWith('#')) continue;
-    const place = `line ${index + 1} of the trace`;
-    const value = parsed(line, place);
-    if (header === null) {
-      header = headerFrom(value, place);
-      continue;
-    }
-    const decision = decisionFrom(value, place);
-    const name = `${decision.domain}#${decision.index}`;
-    if (asked.has(name)) throw refusal(place, `decides ${name} a second time`);
-    asked.add(name);
-    decisions.push(decision);
-  }
-  if (header === null) throw refusal('the trace', 'is empty: its first line must be a header');
-  return { header, decisions };
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
-function refusal(place: string, what: string, cause?: unknown): QuorateError {
-  return new QuorateError('codec/invalid', `${place} ${what}`, { cause });
-}
-
-function parsed(line: string, place: string): Fields {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch (error) {
-    throw refusal(place, 'is not JSON', error);
-  }
-  if (!isFields(value)) throw refusal(place, 'is not an object');
-  return value;
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+  return readLines(text, { header: headerFrom, fieldsOf });
 }
 
 function headerFrom(value: Fields, place: string): TraceHeader {
@@ -115,13 +73,13 @@ function headerFrom(value: Fields, place: string): TraceHeader {
   if (failure !== null && typeof failure !== 'string')
     throw refusal(place, 'has a failure that is neither text nor null');
   if (!isFields(configuration)) throw refusal(place, 'has no configuration');
+  demandKnown(value, ['format', 'version', 'seed', 'mechanism', 'configuration', 'code', 'failure'], place);
   return { format, version, seed, mechanism, configuration: configurationFrom(configuration, place), code, failure };
 }
 
 function configurationFrom(value: Fields, place: string): TraceConfiguration {
-  const { validators, byzantine, families, until, ...rest } = value;
-  const [unknown] = Object.keys(rest);
-  if (unknown !== undefined) throw refusal(place, `has an unknown setting "${unknown}"`);
+  const { validators, byzantine, families, until } = value;
+  demandKnown(value, ['validators', 'byzantine', 'families', 'until'], place, 'setting');
   if (validators !== undefined && (!isCount(validators) || validators < 1))
     throw refusal(place, 'names no positive number of validators');
   if (until !== undefined && !(typeof until === 'number' && until > 0))
@@ -136,8 +94,10 @@ function configurationFrom(value: Fields, place: string): TraceConfiguration {
 
 function byzantineFrom(value: unknown, place: string): NonNullable<TraceConfiguration['byzantine']> | null {
   if (value === null) return null;
-  if (isFields(value) && isCount(value.count) && typeof value.strategy === 'string')
+  if (isFields(value) && isCount(value.count) && typeof value.strategy === 'string') {
+    demandKnown(value, ['count', 'strategy'], place, 'setting');
     return { count: value.count, strategy: value.strategy };
+  }
   throw refusal(place, 'describes its Byzantine validators otherwise than by count and strategy');
 }
 
@@ -149,25 +109,4 @@ function familiesFrom(value: unknown, place: string): readonly FaultFamily[] | '
     if (known === undefined) throw refusal(place, `names an unknown family of faults: ${JSON.stringify(name)}`);
     return known;
   });
-}
-
-function decisionFrom(value: Fields, place: string): Decision {
-  const { domain, index, choice, ...rest } = value;
-  if (typeof domain !== 'string' || domain === '') throw refusal(place, 'has no domain');
-  if (!isCount(index)) throw refusal(place, 'has no index: a whole number of 0 or more');
-  const [unknown] = Object.keys(rest);
-  if (unknown !== undefined) throw refusal(place, `has an unknown field "${unknown}"`);
-  return { domain, index, choice: choiceFrom(choice, place) };
-}
-
-function choiceFrom(value: unknown, place: string): Choice {
-  if (!isFields(value) || typeof value.kind !== 'string') throw refusal(place, 'has no choice with a kind');
-  const choice: Record<string, string | number | boolean> = {};
-  for (const [name, field] of Object.entries(value)) {
-    const plain =
-      typeof field === 'string' || typeof field === 'boolean' || (typeof field === 'number' && Number.isFinite(field));
-    if (!plain) throw refusal(place, `has a choice whose "${name}" is not text, a number, true or false`);
-    choice[name] = field;
-  }
-  return { ...choice, kind: value.kind };
 }

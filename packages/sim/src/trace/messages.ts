@@ -7,7 +7,15 @@ import {
   type Statement,
   type Traffic,
 } from '@quorate/kernel';
-import { type BodiesMessage, bodiesCodec, envelopeCodec, type SyncMessage, syncCodec } from '@quorate/replica';
+import {
+  type BodiesMessage,
+  bodiesCodec,
+  envelopeCodec,
+  type GossipMessage,
+  gossipCodec,
+  type SyncMessage,
+  syncCodec,
+} from '@quorate/replica';
 import { type SimplexMessage, simplexMessageCodec } from '@quorate/simplex';
 import type { Spoken } from './sighting.ts';
 
@@ -16,7 +24,7 @@ export function short(digest: string): string {
   return digest.slice(0, 8);
 }
 
-/** What a message says; null for gossip, and for what nobody can decode. */
+/** What a message says; null for transactions, and for what nobody can decode. */
 export function described(traffic: Traffic, bytes: Uint8Array): Spoken | null {
   try {
     switch (traffic) {
@@ -27,7 +35,7 @@ export function described(traffic: Traffic, bytes: Uint8Array): Spoken | null {
       case 'sync':
         return ofSync(decode(syncCodec, bytes));
       case 'transactions':
-        return null;
+        return ofGossip(decode(gossipCodec, bytes));
     }
   } catch (error) {
     if (!isQuorateError(error)) throw error;
@@ -98,6 +106,17 @@ function ofBodies(message: BodiesMessage): Spoken {
       return { kind: 'body', text, fields: { blocks: message.refs } };
     }
   }
+}
+
+function ofGossip(message: GossipMessage): Spoken | null {
+  if (message.kind === 'transactions') return null;
+  const evidence = message.evidence.map(({ kind, first, second }) => {
+    return { kind, signer: first.signer, first: first.statement, second: second.statement };
+  });
+  const accused = evidence.map(({ kind, signer, first }) => {
+    return `signer ${signer} of ${kind} in view ${first.view} of epoch ${first.epoch}`;
+  });
+  return { kind: 'evidence', text: `accuses ${accused.join(', ')}`, fields: { evidence } };
 }
 
 function ofSync(message: SyncMessage): Spoken | null {

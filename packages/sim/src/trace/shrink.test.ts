@@ -1,6 +1,7 @@
 import { QuorateError } from '@quorate/kernel';
 import { describe, expect, it } from 'vitest';
 import type { Decision } from '../decisions.ts';
+import { weightsFor } from '../swarm/configuration.ts';
 import type { Outcome, SeedOptions } from '../swarm/outcome.ts';
 import { failureClass, type ShrinkParts, shrink } from './shrink.ts';
 
@@ -46,6 +47,8 @@ function system(rule: Rule): ShrinkParts & { runs: number } {
 const has = (decisions: readonly Decision[], ...indices: number[]): boolean =>
   indices.every((index) => decisions.some((decision) => decision.index === index));
 const options: SeedOptions = { seed: 1, mechanism: 'simplex' };
+/** All of its validators weigh the same. */
+const equalSeed = [1, 2, 3, 4, 5, 6, 7, 8].find((seed) => weightsFor({ seed }).every((weight) => weight === 1)) ?? 1;
 const bounds = { maxSeconds: 10_000 };
 
 describe('shrinking', () => {
@@ -135,6 +138,29 @@ describe('shrinking', () => {
     const byzantine = { count: 2, strategy: 'equivocate' };
     const shrunk = await shrink({ options: { ...options, validators: 7, byzantine }, ...bounds }, parts);
     expect(shrunk.options).toMatchObject({ until: 4_000, validators: 5, byzantine: { count: 1 } });
+  });
+
+  it('takes validators away too when their number was drawn, and finds the least that fail', async () => {
+    const tried: (number | undefined)[] = [];
+    const parts = system((_, { validators }) => {
+      tried.push(validators);
+      return { violations: (validators ?? 7) >= 6 ? ['agreement: x'] : [] };
+    });
+    const shrunk = await shrink({ options, ...bounds }, parts);
+    expect(shrunk.options.validators).toBe(6);
+    expect(tried.filter((size) => size !== undefined).slice(0, 3)).toEqual([4, 5, 6]);
+  });
+
+  it('never makes a third of the weight break the rules', async () => {
+    const breakers = [5, 6].map((node, index) => ({ domain: 'byzantine', index, choice: { kind: 'late', node } }));
+    const parts = system((decisions, { validators = 7 }) => ({
+      // Two breakers of few validators fail always, a breaker of seven that is there for a reason.
+      violations: validators === 7 || decisions.length > 0 ? ['agreement: x'] : [],
+    }));
+    const given = { ...options, seed: equalSeed, validators: 7, decisions: breakers };
+    const shrunk = await shrink({ options: given, ...bounds }, parts);
+    const { decisions, validators = 7 } = shrunk.options;
+    expect(3 * decisions.filter(({ choice }) => Number(choice.node) < validators).length).toBeLessThan(validators);
   });
 
   it('takes a candidate that its source refuses for one that does not fail', async () => {

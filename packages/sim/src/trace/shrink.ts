@@ -1,5 +1,6 @@
 import { isQuorateError, QuorateError } from '@quorate/kernel';
 import type { Choice, Decision } from '../decisions.ts';
+import { weightsFor } from '../swarm/configuration.ts';
 import { isFailure, type Outcome, type SeedOptions } from '../swarm/outcome.ts';
 
 /** What a run must let itself be asked for to be made small. */
@@ -47,6 +48,10 @@ type Listed<O extends Shrinkable> = O & { readonly decisions: readonly Decision[
 /** No safety phase that a seed draws lasts longer, in virtual ms. */
 const LONGEST = 8_000;
 
+/** No seed has fewer validators, and none draws more. */
+const FEWEST = 4;
+const MOST_DRAWN = 11;
+
 /** Groups of decisions that are tried one after the other. */
 const MOST_GROUPS = 12;
 
@@ -58,8 +63,8 @@ export function failureClass({ violations, stall }: Pick<Outcome, 'violations' |
 }
 
 /**
- * Makes a failing run small: fewer faults first (delta debugging, after Zeller and Hildebrandt), then plainer ones, then a shorter run
- * and fewer validators. A candidate counts only when it fails with the same {@link failureClass}. Throws `config/invalid` when
+ * Makes a failing run small: fewer faults first (delta debugging, after Zeller and Hildebrandt), then fewer validators, plainer faults and
+ * a shorter run. A candidate counts only when it fails with the same {@link failureClass}. Throws `config/invalid` when
  * the run does not fail at all.
  */
 export async function shrink<O extends Shrinkable = SeedOptions, R extends Failing = Outcome>(
@@ -102,9 +107,9 @@ class Shrinking<O extends Shrinkable, R extends Failing> {
       );
     }
     await this.#fewer();
+    await this.#fewerValidators(); // a smaller network takes less time for all that follows
     await this.#plainer();
     await this.#shorter();
-    await this.#fewerValidators();
     await this.#fewer();
     const minimal = !this.#isOver;
     const { outcome, options: best } = this.#held;
@@ -143,6 +148,8 @@ class Shrinking<O extends Shrinkable, R extends Failing> {
     const key = JSON.stringify(options);
     if (this.#seen.has(key)) return false;
     this.#seen.add(key);
+    // What failed with too many breakers from the beginning is made small as it is.
+    if (this.#best !== null && isOverFault(options) && !isOverFault(this.#best.options)) return false;
     this.#runs++;
     let outcome: R;
     try {
@@ -214,19 +221,41 @@ class Shrinking<O extends Shrinkable, R extends Failing> {
     }
   }
 
+  /** A number that was drawn is found from below, since the same number again is the same run; one that was given goes down. */
   async #fewerValidators(): Promise<void> {
-    for (;;) {
-      const { options } = this.#held;
-      const { validators, byzantine } = options;
-      if (validators === undefined || validators <= 4) return;
-      const fewer = validators - 1;
-      const most = Math.floor((fewer - 1) / 3);
-      const isCounted = typeof byzantine === 'object' && byzantine !== null;
-      const count = isCounted ? Math.max(1, Math.min(byzantine.count, most)) : 0;
-      const candidate = isCounted ? { byzantine: { ...byzantine, count } } : {};
-      if (!(await this.#fails({ ...options, ...candidate, validators: fewer }))) return;
+    const { validators } = this.#held.options;
+    if (validators === undefined) {
+      for (let size = FEWEST; size <= MOST_DRAWN && !this.#isOver; size++) if (await this.#withValidators(size)) return;
+      return;
     }
+    for (let size = validators - 1; size >= FEWEST; size--) if (!(await this.#withValidators(size))) return;
   }
+
+  #withValidators(size: number): Promise<boolean> {
+    const { options } = this.#held;
+    const { byzantine } = options;
+    const most = Math.floor((size - 1) / 3);
+    const isCounted = typeof byzantine === 'object' && byzantine !== null;
+    const count = isCounted ? Math.max(1, Math.min(byzantine.count, most)) : 0;
+    const fewer = isCounted ? { byzantine: { ...byzantine, count } } : {};
+    const decisions = options.decisions.filter(
+      ({ domain, choice }) => !isBreaker(domain) || Number(choice.node) < size,
+    );
+    return this.#fails({ ...options, ...fewer, decisions, validators: size });
+  }
+}
+
+function isBreaker(domain: string): boolean {
+  return domain === 'byzantine';
+}
+
+/** Whether a list of whole replicas makes more than a third of the weight break the rules: such a run fails for no reason of its own. */
+function isOverFault({ seed, validators, decisions }: Listed<Shrinkable>): boolean {
+  const breakers = new Set(decisions.flatMap(({ domain, choice }) => (isBreaker(domain) ? Number(choice.node) : [])));
+  if (breakers.size === 0) return false;
+  const weights = weightsFor({ seed, ...(validators === undefined ? {} : { validators }) });
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return 3 * weights.reduce((sum, weight, node) => sum + (breakers.has(node) ? weight : 0), 0) >= total;
 }
 
 /** The source of a decision: the first word of its domain. */

@@ -8,6 +8,7 @@ export type SightingKind =
   | 'vote'
   | 'certificate'
   | 'body'
+  | 'evidence'
   | 'sync'
   | 'final'
   | 'log'
