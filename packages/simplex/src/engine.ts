@@ -4,6 +4,7 @@ import {
   type Engine,
   type EngineStatus,
   type Input,
+  type Millis,
   type Output,
   type PeerId,
   type RequestId,
@@ -89,11 +90,18 @@ export class Simplex implements Engine<SimplexMessage, SimplexRecord> {
       finalizedView: state.floor.view,
       viewsSinceFinalized: state.viewsSinceFinalized,
       nullifiedViews: state.nullifiedViews,
-      dropped: Object.fromEntries(state.dropped),
-      refusals: [...state.refusals],
-      silent: state.heard.flatMap((at, signer) =>
-        signer !== state.self && state.now - at >= skipTimeout ? [signer] : [],
-      ),
+      // What follows is seldom looked at, and a status is asked for often.
+      get dropped() {
+        return Object.fromEntries(state.dropped);
+      },
+      get refusals() {
+        return [...state.refusals];
+      },
+      get silent() {
+        const isSilent = (at: Millis, signer: number): boolean =>
+          signer !== state.self && state.now - at >= skipTimeout;
+        return state.heard.flatMap((at, signer) => (isSilent(at, signer) ? [signer] : []));
+      },
       get held() {
         return heldBy(state);
       },

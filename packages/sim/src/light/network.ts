@@ -52,7 +52,9 @@ export class LightNetwork<M, R> {
   readonly #disk: number;
   readonly #application: number;
   readonly #bad = new Set<Digest>();
-  #inbox: (LightNode | AnyInput)[] = [];
+  /** Nodes and what they are to step on, in turn; emptied by its count, so that its memory serves again. */
+  readonly #inbox: (LightNode | AnyInput)[] = [];
+  #inboxed = 0;
   #draining = false;
   #micros = 0;
   #nowMs = BEGINNING;
@@ -264,22 +266,23 @@ export class LightNetwork<M, R> {
 
   /** One step, then every step that follows from it at once. */
   #step(node: LightNode, input: AnyInput): void {
-    this.#inbox.push(node, input);
+    this.#inbox[this.#inboxed++] = node;
+    this.#inbox[this.#inboxed++] = input;
     this.#drain();
   }
 
   #drain(): void {
     const inbox = this.#inbox;
-    if (this.#draining || inbox.length === 0) return;
+    if (this.#draining || this.#inboxed === 0) return;
     this.#draining = true;
     // Steps are appended while the list is read; it is short.
-    for (let at = 0; at < inbox.length; at += 2) {
+    for (let at = 0; at < this.#inboxed; at += 2) {
       const whose = inbox[at] as LightNode;
       if (!whose.up) continue;
       this.#steps++;
       this.#output(whose, whose.engine.step(inbox[at + 1] as AnyInput));
     }
-    inbox.length = 0;
+    this.#inboxed = 0;
     this.#draining = false;
   }
 
