@@ -77,13 +77,13 @@ function work(url: URL, progress: Progress, { threads, hangMs, idle, workers }: 
       const task = progress.next(threads);
       if (task !== null) {
         const { seed } = task.options;
-        hang = setTimeout(() => reject(new Error(`seed ${seed}: no end after ${hangMs / 1000} s`)), hangMs);
+        hang = patience(hangMs, () => reject(new Error(`seed ${seed}: no end after ${hangMs / 1000} s`)));
         worker.postMessage(task);
       } else if (progress.done) resolve();
       else idle.add(next);
     };
     worker.on('message', (answer: Answer) => {
-      clearTimeout(hang);
+      clearInterval(hang);
       try {
         progress.take(answer);
         next();
@@ -94,11 +94,24 @@ function work(url: URL, progress: Progress, { threads, hangMs, idle, workers }: 
     });
     worker.on('error', reject);
     worker.on('exit', (code) => {
-      clearTimeout(hang);
+      clearInterval(hang);
       reject(new Error(`a worker of the campaign ended by itself with code ${code}`));
     });
     next();
   });
+}
+
+/** Rings after so many ms, counted second by second: a process that was stopped meanwhile has not been hanging. */
+function patience(ms: number, ring: () => void): NodeJS.Timeout {
+  const step = Math.min(1000, ms);
+  let left = ms;
+  const timer = setInterval(() => {
+    left -= step;
+    if (left > 0) return;
+    clearInterval(timer);
+    ring();
+  }, step);
+  return timer;
 }
 
 /** Hands out runs in order and puts their outcomes back into it. */
