@@ -1,4 +1,4 @@
-import { hostile, JOINING, type Mutant } from './mutant.ts';
+import { JOINING, type Mutant } from './mutant.ts';
 
 const SYNC = 'packages/replica/src/state-sync.ts';
 const PROOFS = 'packages/replica/src/state-sync-proofs.ts';
@@ -46,12 +46,23 @@ export const stateSync: readonly Mutant[] = [
     id: 'state-sync/chunks-believed',
     family: 'state sync',
     rule: 'State sync',
-    what: 'the state of a snapshot is not compared with the certified root',
+    what: 'the state of a snapshot is not compared with the certified root, nor by the application',
     file: SYNC,
-    find: 'return info.height === height && info.stateRoot === stateRoot;',
-    replace: 'return info.height === height && info.stateRoot.length === stateRoot.length;',
-    under: hostile('fake-sync', 'state-sync'),
-    unproven: true,
+    find: 'info.stateRoot === stateRoot &&',
+    replace: 'info.stateRoot.length === stateRoot.length &&',
+    and: [
+      {
+        file: 'packages/sim/src/register.ts',
+        find: 'if (read === null || rootOf(read) !== stateRoot) {',
+        replace: 'if (read === null) {',
+      },
+    ],
+    under: {
+      validators: 4,
+      families: ['byzantine', 'state-sync', 'delay'],
+      byzantine: { count: 1, strategy: 'fake-sync' },
+    },
+    measured: { caught: 7, seeds: 76 },
   },
   {
     id: 'state-sync/root-one-late',
@@ -65,8 +76,8 @@ export const stateSync: readonly Mutant[] = [
     and: [
       {
         file: SYNC,
-        find: 'return info.height === height && info.stateRoot === stateRoot;',
-        replace: 'return info.height === height && info.stateRoot.length === stateRoot.length;',
+        find: 'info.stateRoot === stateRoot &&',
+        replace: 'info.stateRoot.length === stateRoot.length &&',
       },
       {
         file: PROOFS,

@@ -96,6 +96,16 @@ describe('lying peers', () => {
     expect((await goOn(chain, joiner)).stateRoot).toBe(chain.stateRoot(20));
   });
 
+  test('a restored state that says it belongs to another block is not taken for the certified one', async () => {
+    const chain = busyChain(20);
+    const served = await serving(chain, 9);
+    const state = { ...JSON.parse(served.application.disk.snapshots.get(18) ?? 'null'), block: 'ee'.repeat(32) };
+    const joiner = await joining(chain, { a: { served } }, { state, snapshots: new Map() });
+    expect(await joiner.join()).toBe(18);
+    expect((await joiner.application.info()).block).toBe(chain.at(18).block.ref.digest);
+    expect((await goOn(chain, joiner)).stateRoot).toBe(chain.stateRoot(20));
+  });
+
   test('a chain that other validators signed is no chain', async () => {
     const chain = busyChain(20);
     const other = new ChainFixture(suite, { epochLength: 10 });

@@ -1,5 +1,6 @@
 import {
   type Application,
+  type ApplicationInfo,
   type Digest,
   type Genesis,
   type Height,
@@ -102,9 +103,12 @@ async function restore(parts: StateSyncParts, offer: Offer, target: ProvenTarget
   const { snapshots } = application;
   const { info, peers } = offer;
   if (snapshots === undefined) throw new QuorateError('application/unsupported', 'the application has no snapshots');
+  const block = target.floor.ref;
+  const isRestored = async (): Promise<boolean> =>
+    holds(await application.info(), info.height, target.stateRoot, block.digest);
   // After a crash between the last chunk and the floor the application holds the state already.
-  if (await holds(application, info.height, target.stateRoot)) return;
-  if ((await snapshots.offer(info, { stateRoot: target.stateRoot, block: target.floor.ref })) === 'reject') {
+  if (await isRestored()) return;
+  if ((await snapshots.offer(info, { stateRoot: target.stateRoot, block })) === 'reject') {
     throw new QuorateError('snapshot/invalid', 'the application does not take it');
   }
   const source = new ChunkSource(parts, info, peers);
@@ -118,15 +122,15 @@ async function restore(parts: StateSyncParts, offer: Offer, target: ProvenTarget
     if (result === 'done' && chunk < info.chunks - 1) break;
     chunk++;
   }
-  if (await holds(application, info.height, target.stateRoot)) return;
+  if (await isRestored()) return;
   for (const peer of peers)
-    parts.blame(peer, `its snapshot of height ${info.height} does not give the certified state root`);
-  throw new QuorateError('snapshot/invalid', 'its chunks do not give the certified state root');
+    parts.blame(peer, `its snapshot of height ${info.height} does not give the certified state`);
+  throw new QuorateError('snapshot/invalid', 'its chunks do not give the certified state');
 }
 
-async function holds(application: Application, height: Height, stateRoot: Digest): Promise<boolean> {
-  const info = await application.info();
-  return info.height === height && info.stateRoot === stateRoot;
+/** Whether the application stands where the snapshot was to bring it: the block too, which no state root covers. */
+function holds(info: ApplicationInfo, height: Height, stateRoot: Digest, block: Digest): boolean {
+  return info.height === height && info.stateRoot === stateRoot && info.block === block;
 }
 
 interface Chunk {

@@ -253,7 +253,11 @@ export class Register implements Application {
 
   /** A snapshot is the content as it is stored, in two chunks. */
   #snapshots(): SnapshotCapability {
-    let offered: { readonly info: SnapshotInfo; readonly root: Digest; readonly chunks: Uint8Array[] } | null = null;
+    let offered: {
+      readonly info: SnapshotInfo;
+      readonly target: { readonly stateRoot: Digest; readonly block: BlockRef };
+      readonly chunks: Uint8Array[];
+    } | null = null;
     return {
       take: async (keep) => {
         const value = encode(contentCodec, this.#content);
@@ -266,21 +270,24 @@ export class Register implements Application {
         const value = this.#store.get(snapshotKey(height));
         return value === undefined ? null : (halvesOf(value)[chunk] ?? null);
       },
-      offer: async (info, { stateRoot }) => {
-        offered = { info, root: stateRoot, chunks: [] };
+      offer: async (info, target) => {
+        offered = { info, target, chunks: [] };
         return info.chunks === 2 ? 'accept' : 'reject';
       },
       apply: async (chunk, bytes) => {
         if (offered === null || chunk !== offered.chunks.length) return 'bad';
         offered.chunks.push(bytes);
         if (offered.chunks.length < 2) return 'more';
-        const value = concatBytes(...offered.chunks);
-        const content = readContent(value);
-        if (content === null || rootOf(content) !== offered.root) {
+        const { info, target } = offered;
+        const { stateRoot, block } = target;
+        const read = readContent(concatBytes(...offered.chunks));
+        if (read === null || rootOf(read) !== stateRoot) {
           offered.chunks.pop();
           return 'bad';
         }
-        await this.#store.write([{ key: CONTENT, value }]);
+        // The root covers the rows alone; where they stand is known from whoever proved it.
+        const content = { ...read, height: info.height, block: block.digest };
+        await this.#store.write([{ key: CONTENT, value: encode(contentCodec, content) }]);
         this.#content = content;
         return 'done';
       },

@@ -97,8 +97,14 @@ export const fakeSync: Strategy = ({ stream }) => {
         ];
         return [syncOf(outgoing.to, stream.pick(fakes))];
       }
-      case 'answer':
+      case 'answer': {
+        const { answer } = message;
+        // Who offers what everybody else offers is asked for its pieces: they are well formed, and the state of nobody.
+        if (answer.kind === 'snapshots' && stream.chance(0.7)) return [outgoing];
+        if (answer.kind === 'chunk' && answer.bytes !== null)
+          return [syncOf(outgoing.to, { ...message, answer: { ...answer, bytes: spoiltBytes(answer.bytes, stream) } })];
         return stream.chance(0.5) ? [{ ...outgoing, bytes: spoiltBytes(outgoing.bytes, stream) }] : [];
+      }
       default:
         return [outgoing];
     }

@@ -8,7 +8,7 @@ import { Tap } from './tap.ts';
 const MOST_VIOLATIONS = 8;
 
 export interface TranscriptOptions {
-  /** Columns of a line; longer ones are cut. Default 120. */
+  /** Columns of a line; longer ones are cut. Default: none is. */
   readonly width?: number;
   /** Shows only the last so many ms before the first violation, or before the end of a run without one. Default: everything. */
   readonly lastMs?: number;
@@ -53,7 +53,7 @@ function atTheEnd({ virtualMs }: Outcome, text: string, sentence: string): Sight
 
 /** A replay in lines that a person can follow: time, machine, what it did. */
 export function transcript({ outcome, sightings }: Replay, options: TranscriptOptions = {}): string[] {
-  const { width = 120, lastMs = Number.POSITIVE_INFINITY, without = [] } = options;
+  const { width = Number.POSITIVE_INFINITY, lastMs = Number.POSITIVE_INFINITY, without = [] } = options;
   const end = sightings.find(({ kind }) => kind === 'violation')?.at ?? outcome.virtualMs;
   const nodes = new Set(sightings.flatMap(({ node }) => (node === '' ? [] : [node])));
   const first = new Set(sightings.filter(({ kind }) => kind === 'violation').slice(0, MOST_VIOLATIONS));

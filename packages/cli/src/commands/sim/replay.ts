@@ -26,10 +26,11 @@ export function replayCommand(): Command {
       if (lastMs !== undefined && flags.json === true)
         throw new QuorateError('config/invalid', '--last: is about the transcript; of JSON Lines take those by `at`');
       const told = await replay(options, runSeed);
-      const width = process.stdout.isTTY === true ? process.stdout.columns : 120;
+      // A terminal wraps what is too long for it; a file or a pipe has room for everything.
+      const width = process.stdout.isTTY === true ? { width: process.stdout.columns } : {};
       if (flags.json === true) process.stdout.write(sightingLines(told));
       else {
-        const lines = transcript(told, { width, ...(lastMs === undefined ? {} : { lastMs }) });
+        const lines = transcript(told, { ...width, ...(lastMs === undefined ? {} : { lastMs }) });
         process.stdout.write(`${lines.join('\n')}\n${verdictOf(told.outcome)}\n`);
       }
       const idle = unaskedOf(options, told.outcome);
